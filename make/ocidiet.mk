@@ -1,0 +1,160 @@
+# ocidiet.mk: `make image` for a project with GNU Make (4.2 or later).
+#
+#   IMAGE_BINARIES = hello                      # before the include
+#   include $(shell ocidiet --makefile)         # or a relative path into a checkout
+#
+# +++ targets +++
+#   image         make every image: a root file system tar each, for ADD and `import`
+#   image-load    put them into the container engine; it is asked whether it has them already
+#   image-run     run the image [ARGS=words]
+#   image-list    list the entries: path, size, reason
+#   image-clean   remove what `image` made; add `clean: image-clean` if you like
+#   With several images also image-load-NAME, image-run-NAME, image-list-NAME.
+#
+# +++ variables +++                                                              [default]
+#   IMAGE_BINARIES    programs, PROGRAM[:DEST]                 [DEST: IMAGE_BINDIR/name]
+#   IMAGE_EXTRAS      more files, directories and links, FILE[:DEST]
+#   IMAGE_BINDIR      where programs go  [the Makefile's bindir or PREFIX/bin, else /usr/local/bin]
+#   IMAGE_ROOT        where libraries come from, a sysroot say                         [/]
+#   IMAGE_DIR         where the images are written             [.]
+#   IMAGES            the images' names, if more than one      [the first program's name]
+#   IMAGE_ENTRYPOINT  the command that a container starts, words  [the program, if only one]
+#   IMAGE_CMD, IMAGE_USER, IMAGE_WORKDIR, IMAGE_ENV (NAME=value words)             [none]
+#   IMAGE_NAME, IMAGE_TAG  the name in the engine                     [NAME and latest]
+#   IMAGE_ENGINE      the container engine              [docker, else podman: who answers]
+#   IMAGE_RUNFLAGS    more options for the engine's `run`
+#   OCIDIET           the tool                                               [ocidiet]
+#   OCIDIETFLAGS      more options for it
+#   IMAGE_QUIET       prints the line that stands for a command; V=1 shows the command
+# Every IMAGE_* but IMAGES, IMAGE_DIR, IMAGE_ENGINE and IMAGE_QUIET may be given for one image as
+# IMAGE_*_NAME, and OCIDIETFLAGS as OCIDIETFLAGS_NAME; set and empty counts. Names must not hold
+# blanks: Make separates words by them.
+#
+# Private names start with __ocidiet. Beside an image NAME.tar stand NAME.tar.d, what it depends on,
+# and NAME.tar.stamp, the command that made it; $(IMAGE_CLEANFILES) lists them all.
+
+ifndef __ocidiet_included
+__ocidiet_included := 1
+__ocidiet_default_goal := $(.DEFAULT_GOAL)
+__ocidiet_here := $(dir $(lastword $(MAKEFILE_LIST)))
+
+ifeq ($(origin OCIDIET),undefined)
+ifneq ($(wildcard $(__ocidiet_here)../ocidiet/__main__.py),)
+OCIDIET := python3 -IS $(__ocidiet_here)../ocidiet/__main__.py
+else ifneq ($(wildcard $(__ocidiet_here)ocidiet.pyz),)
+OCIDIET := python3 -IS $(__ocidiet_here)ocidiet.pyz
+else
+OCIDIET := ocidiet
+endif
+endif
+IMAGE_DIR ?= .
+IMAGE_QUIET ?= printf '    %-8s %s\n'
+
+# Usage: $(call __ocidiet_get,VARIABLE,NAME): VARIABLE_NAME where it is set, else VARIABLE.
+__ocidiet_get = $(if $(filter undefined,$(origin $1_$2)),$($1),$($1_$2))
+# Usage: $(call __ocidiet_own,VARIABLE): its value if the Makefile or make's command line set it.
+__ocidiet_own = $(if $(filter file command override,$(firstword $(origin $1))),$($1))
+# Usage: $(call __ocidiet_src,SRC:DEST): SRC.
+__ocidiet_src = $(firstword $(subst :/, ,$1))
+# Usage: $(call __ocidiet_find,SRC:DEST): the same with SRC where VPATH has it.
+__ocidiet_find = $(patsubst $(__ocidiet_src)%,$(call __ocidiet_vpath,$(__ocidiet_src))%,$1)
+__ocidiet_vpath = $(firstword $(if $(VPATH),$(wildcard $1 $(addsuffix /$1,$(subst :, ,$(VPATH))))) $1)
+
+__ocidiet_images = $(or $(strip $(IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(IMAGE_BINARIES)))))
+__ocidiet_tar = $(patsubst ./%,%,$(IMAGE_DIR)/$1.tar)
+__ocidiet_bindir = $(or $(call __ocidiet_get,IMAGE_BINDIR,$1),$(call __ocidiet_own,bindir),$(addsuffix /bin,$(call __ocidiet_own,PREFIX)),/usr/local/bin)
+
+# Programs with the place that each has in the image; one of the root (=/usr/bin/x) keeps its own.
+__ocidiet_programs = $(foreach p,$(call __ocidiet_get,IMAGE_BINARIES,$1),$(if $(findstring :/,$p)$(filter =%,$p),$p,$p:$(__ocidiet_bindir)/$(notdir $p)))
+__ocidiet_extras = $(call __ocidiet_get,IMAGE_EXTRAS,$1)
+__ocidiet_inputs = $(foreach s,$(__ocidiet_programs) $(__ocidiet_extras),$(filter-out =%,$(call __ocidiet_src,$s)))
+__ocidiet_content = $(addprefix --root ,$(call __ocidiet_get,IMAGE_ROOT,$1)) \
+  $(addprefix -b ,$(foreach s,$(__ocidiet_programs),$(call __ocidiet_find,$s))) \
+  $(addprefix -e ,$(foreach s,$(__ocidiet_extras),$(call __ocidiet_find,$s))) \
+  $(call __ocidiet_get,OCIDIETFLAGS,$1)
+__ocidiet_command = $(strip $(OCIDIET) -t $(__ocidiet_tar) --depfile $(__ocidiet_tar).d \
+  --depfile-target $(__ocidiet_tar).stamp --depfile-style make --keep-mtime $(__ocidiet_content))
+
+# Usage: $(call __ocidiet_same,A,B): not empty where both are the same text.
+__ocidiet_same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
+__ocidiet_quoted = '$(subst ','\'',$1)'
+__ocidiet_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+__ocidiet_loud = $(filter 1,$(V))
+__ocidiet_say = $(if $(__ocidiet_loud)$(findstring s,$(__ocidiet_flags)),:,$(IMAGE_QUIET))
+
+# The engine's view of an image: its one layer's digest and its configuration, as words.
+__ocidiet_engine = $(eval __ocidiet_engine := $$(or $$(IMAGE_ENGINE),$$(shell \
+  for e in docker podman; do if $$$$e version >/dev/null 2>&1; then echo $$$$e; break; fi; done),$$(error \
+  no container engine answers: install docker or podman, or set IMAGE_ENGINE)))$(__ocidiet_engine)
+__ocidiet_ref = $(or $(call __ocidiet_get,IMAGE_NAME,$1),$1):$(or $(call __ocidiet_get,IMAGE_TAG,$1),latest)
+__ocidiet_places = $(foreach p,$(__ocidiet_programs),$(lastword $(subst :/, /,$(patsubst =%,%,$p))))
+__ocidiet_start = $(or $(strip $(call __ocidiet_get,IMAGE_ENTRYPOINT,$1)),$(if $(word 2,$(__ocidiet_places)),,$(__ocidiet_places)))
+__ocidiet_json = $(if $(strip $1),["$(subst $(__ocidiet_space),"$(__ocidiet_comma),$(strip $1))"])
+__ocidiet_comma := ,"
+__ocidiet_space := $() $()
+__ocidiet_view = {{.RootFS.Layers}}{{range .Config.Entrypoint}} e={{.}}{{end}}{{range .Config.Cmd}} c={{.}}{{end}} \
+  u={{.Config.User}} w={{.Config.WorkingDir}}{{range .Config.Env}} v={{.}}{{end}}
+__ocidiet_config = $(foreach w,$(__ocidiet_start),e=$w) $(foreach w,$(call __ocidiet_get,IMAGE_CMD,$1),c=$w) \
+  u=$(call __ocidiet_get,IMAGE_USER,$1) w=$(call __ocidiet_get,IMAGE_WORKDIR,$1) \
+  $(foreach w,$(call __ocidiet_get,IMAGE_ENV,$1),v=$w)
+# Usage: $(call __ocidiet_change,KEYWORD,value): the option of `import` that sets it, if there is a value.
+__ocidiet_change = $(if $(strip $2),--change '$1 $(strip $2)')
+__ocidiet_changes = $(call __ocidiet_change,ENTRYPOINT,$(call __ocidiet_json,$(__ocidiet_start))) \
+  $(call __ocidiet_change,CMD,$(call __ocidiet_json,$(call __ocidiet_get,IMAGE_CMD,$1))) \
+  $(call __ocidiet_change,USER,$(call __ocidiet_get,IMAGE_USER,$1)) \
+  $(call __ocidiet_change,WORKDIR,$(call __ocidiet_get,IMAGE_WORKDIR,$1)) \
+  $(foreach w,$(call __ocidiet_get,IMAGE_ENV,$1),$(call __ocidiet_change,ENV,$w))
+define __ocidiet_load
+digest=$$(sha256sum <$(__ocidiet_tar)) && digest="[sha256:$${digest%% *}] $(strip $(__ocidiet_config))"; \
+if [ "$$($(__ocidiet_engine) image inspect -f '$(strip $(__ocidiet_view))' $(__ocidiet_ref) 2>/dev/null)" != "$$digest" ]; then \
+  $(__ocidiet_say) LOAD $(__ocidiet_ref); \
+  $(__ocidiet_engine) import $(if $(findstring podman,$(__ocidiet_engine)),-q) $(strip $(__ocidiet_changes)) $(__ocidiet_tar) $(__ocidiet_ref) >/dev/null; \
+fi
+endef
+
+# The stamp names all that the image depends on, holds the command that made it, and is new after
+# every run; an image of unchanged content keeps its time, so that nothing behind it runs. Under -q
+# and -n Make would take the stamp's newer time for work to do on the image, hence `|`.
+define __ocidiet_rules
+$(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(wildcard $(__ocidiet_tar)),,FORCE) \
+  $(if $(call __ocidiet_same,$(file <$(__ocidiet_tar).stamp),$(__ocidiet_command)),,FORCE)
+	@set -e; mkdir -p $$(@D); $$(__ocidiet_say) IMAGE $(__ocidiet_tar)
+	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1)
+	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@
+$(__ocidiet_tar): $(if $(findstring n,$(__ocidiet_flags))$(findstring q,$(__ocidiet_flags)),|) $(__ocidiet_tar).stamp ;
+
+image: $(__ocidiet_tar)
+image-load: image-load-$1
+image-list: image-list-$1
+image-load-$1: $(__ocidiet_tar)
+	@$$(call __ocidiet_load,$1)
+image-run-$1: image-load-$1
+	@$$(if $$(call __ocidiet_start,$1)$$(call __ocidiet_get,IMAGE_CMD,$1),,$$(error \
+	  $1 holds several programs: set IMAGE_ENTRYPOINT to the one to start))$$(__ocidiet_engine) run --rm \
+	  $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(ARGS)
+image-list-$1: $(__ocidiet_inputs)
+	@$$(OCIDIET) -v -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
+.PHONY: image-load-$1 image-run-$1 image-list-$1
+IMAGE_CLEANFILES += $(__ocidiet_tar) $(__ocidiet_tar).d $(__ocidiet_tar).stamp
+-include $(wildcard $(__ocidiet_tar).d)
+endef
+
+.PHONY: image image-load image-run image-list image-clean FORCE
+FORCE:
+
+image-clean:
+	rm -f $(IMAGE_CLEANFILES)
+
+$(foreach n,$(__ocidiet_images),$(eval $(call __ocidiet_rules,$n)))
+ifeq ($(__ocidiet_images),)
+image image-load image-run image-list:
+	@$(error IMAGE_BINARIES is empty; set it before the include)
+else ifeq ($(word 2,$(__ocidiet_images)),)
+image-run: image-run-$(__ocidiet_images)
+else
+image-run:
+	@$(error several images: choose one of $(addprefix image-run-,$(__ocidiet_images)))
+endif
+
+.DEFAULT_GOAL := $(__ocidiet_default_goal)
+endif

@@ -1,0 +1,187 @@
+"""bytes -> `ElfFacts`: what glibc's and musl's loaders read in an ELF file's headers.
+
+Only the ELF header, the program headers, PT_INTERP and PT_DYNAMIC count to a loader; section headers
+may be garbage or absent (section 0 is read for PN_XNUM's count alone). Law: the gABI, chapters 4
+and 5 (https://www.sco.com/developers/gabi/latest/contents.html), and glibc's elf/dl-load.c for what
+a loader refuses. Every number from the file is bounded before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from ocidiet.errors import BadElf
+from ocidiet.model import TYPE_CHECKING, ElfFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Pread = Callable[[int, int], bytes]
+    """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
+
+ET_EXEC, ET_DYN = 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+PN_XNUM = 0xFFFF
+DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1, 5, 10, 14, 15, 29
+DT_FLAGS_1 = 0x6FFFFFFB
+ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
+
+MAX_PHNUM = 4096
+MAX_DYNAMIC_BYTES = 4 << 20
+MAX_STRING_BYTES = 4096
+MAX_NEEDED = 65536
+_FIRST_READ_BYTES = 4096
+NOT_ELF = "not an ELF file"
+
+# By EI_DATA: struct's byte order; by EI_CLASS: layouts and the sizes that e_*entsize must have.
+_ORDER = {1: "<", 2: ">"}
+_EHDR = {1: "16xHHIIIIIHHHHHH", 2: "16xHHIQQQIHHHHHH"}
+_PHDR = {1: "IIIIIIII", 2: "IIQQQQQQ"}
+_DYN = {1: "iI", 2: "qQ"}
+_SH_INFO = {1: (28, "I"), 2: (44, "I")}
+
+_structs: dict[str, struct.Struct] = {}
+
+
+def _struct(fmt: str) -> struct.Struct:
+    made = _structs.get(fmt)
+    if made is None:
+        made = _structs[fmt] = struct.Struct(fmt)
+    return made
+
+
+def parse(pread: Pread, size_bytes: int) -> ElfFacts:
+    """The facts of an ELF file of `size_bytes`.
+
+    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
+    lies outside the file.
+    """
+    head = pread(_FIRST_READ_BYTES, 0)
+    if head[:4] != b"\x7fELF":
+        raise BadElf(NOT_ELF if head else "empty file")
+    if len(head) < 52:
+        raise BadElf("truncated ELF header", "e_ident", 0)
+    ei_class, ei_data, ei_version, ei_osabi = head[4:8]
+    order = _ORDER.get(ei_data)
+    if ei_class not in _EHDR:
+        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4)
+    if order is None:
+        raise BadElf(f"unknown byte order {ei_data}", "EI_DATA", 5)
+    if ei_version != 1:
+        raise BadElf(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
+    if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
+        raise BadElf(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
+    ehdr = _struct(order + _EHDR[ei_class])
+    if len(head) < ehdr.size:
+        raise BadElf("truncated ELF header", "e_ident", 0)
+    e_type, machine, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    if e_type not in (ET_EXEC, ET_DYN):
+        raise BadElf(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
+    phdr = _struct(order + _PHDR[ei_class])
+    if phentsize != phdr.size:
+        raise BadElf(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
+    if phnum == PN_XNUM:
+        at, fmt = _SH_INFO[ei_class]
+        raw = pread(4, shoff + at) if shoff + at < size_bytes else b""
+        if len(raw) < 4:
+            raise BadElf("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
+        phnum = _struct(order + fmt).unpack(raw)[0]
+    if phnum > MAX_PHNUM:
+        raise BadElf(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
+
+    def span(offset: int, length: int, what: str, field: str, at: int) -> bytes:
+        if offset + length > size_bytes:
+            raise BadElf(f"{what} outside the file", field, at)
+        if offset + length <= len(head):
+            return head[offset : offset + length]
+        data = pread(length, offset)
+        if len(data) < length:
+            raise BadElf(f"{what} outside the file", field, at)
+        return data
+
+    table = span(phoff, phnum * phdr.size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
+    interp = dynamic = None
+    loads = []
+    for index, fields in enumerate(phdr.iter_unpack(table)):
+        if ei_class == 1:
+            p_type, offset, vaddr, _, filesz = fields[:5]
+        else:
+            p_type, _, offset, vaddr, _, filesz = fields[:6]
+        if p_type == PT_LOAD:
+            loads.append((vaddr, offset, filesz))
+        elif p_type == PT_INTERP and interp is None:
+            if filesz > MAX_STRING_BYTES:
+                raise BadElf(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", phoff + index * phdr.size)
+            text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", phoff + index * phdr.size)
+            if b"\0" not in text or text[:1] == b"\0":
+                raise BadElf("interpreter name empty or without end", "PT_INTERP", offset)
+            interp = os.fsdecode(text[: text.index(0)])
+        elif p_type == PT_DYNAMIC:
+            dynamic = (offset, filesz, phoff + index * phdr.size)
+    if dynamic is None:
+        return ElfFacts(8 << (ei_class + 1), order == "<", machine, False, interp, (), None, None, None, 0)
+
+    offset, filesz, at = dynamic
+    dyn = _struct(order + _DYN[ei_class])
+    length = min(filesz - filesz % dyn.size, max(size_bytes - offset, 0))
+    if length < dyn.size or offset > size_bytes:
+        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
+    if length > MAX_DYNAMIC_BYTES:
+        raise BadElf(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
+    length -= length % dyn.size
+    needed, single = [], {}
+    for tag, value in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
+        if tag == DT_NULL:
+            break
+        if tag == DT_NEEDED:
+            needed.append(value)
+        else:
+            single[tag] = value
+    else:
+        raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+    if len(needed) > MAX_NEEDED:
+        raise BadElf(f"{len(needed)} DT_NEEDED entries, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
+
+    wanted = [*needed, *(single[tag] for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH) if tag in single)]
+    names: dict[int, str] = {}
+    if wanted:
+        strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
+        strsz = single.get(DT_STRSZ, 0)
+        if strtab is None or strtab >= size_bytes:
+            raise BadElf("string table outside the file", "DT_STRTAB", offset)
+        if max(wanted) >= strsz:
+            raise BadElf("name outside the string table", "DT_STRSZ", offset)
+        # Linkers put these names together at one end of the table: one read of their span.
+        low = min(wanted)
+        high = min(max(wanted) + MAX_STRING_BYTES, strsz, size_bytes - strtab)
+        if high - low > MAX_DYNAMIC_BYTES:
+            high = low
+        text = span(strtab + low, max(high - low, 0), "string table", "DT_STRTAB", offset)
+        for value in wanted:
+            end = text.find(b"\0", value - low)
+            raw = text[value - low : end]
+            if end < 0:
+                raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
+                if not rest:
+                    raise BadElf("name without end", "DT_STRTAB", strtab + value)
+            names[value] = os.fsdecode(raw)
+    return ElfFacts(
+        8 << (ei_class + 1),
+        order == "<",
+        machine,
+        True,
+        interp,
+        tuple([names[value] for value in needed]),
+        names.get(single.get(DT_SONAME, -1)),
+        names.get(single.get(DT_RPATH, -1)),
+        names.get(single.get(DT_RUNPATH, -1)),
+        single.get(DT_FLAGS_1, 0),
+    )
+
+
+def _file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:
+    for vaddr, offset, filesz in loads:
+        if vaddr <= address < vaddr + filesz:
+            return offset + address - vaddr
+    return None

@@ -1,0 +1,130 @@
+"""Every error that a user can meet, and its wording.
+
+The form is the GNU standard's, `ocidiet: error: PATH: what is wrong`, with the first line complete
+alone, the evidence below it in order, and a hint last. Only `cli` prints.
+"""
+
+from __future__ import annotations
+
+from ocidiet.model import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ocidiet.model import Lookup
+
+
+def shown(text: str) -> str:
+    """`text` fit for a terminal: control characters and undecodable bytes as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("utf-8", "surrogateescape").hex(" ").replace(" ", "\\x").join(("\\x", ""))
+        for c in text
+    )
+
+
+class OcidietError(Exception):
+    """What a user is told; `exit_code` 1, the input is at fault, unless a subclass says else."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, evidence: Iterable[str] = (), hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.evidence = tuple(evidence)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message, *("  " + line for line in self.evidence)]
+        if self.hint:
+            lines.append("  hint: " + self.hint)
+        return "\n".join(lines)
+
+
+class UsageError(OcidietError):
+    """The command line is at fault."""
+
+    exit_code = 2
+
+
+class OutputError(OcidietError):
+    """The output could not be written."""
+
+    exit_code = 3
+
+
+class InputError(OcidietError):
+    """A named input cannot be used: absent, unreadable, of the wrong kind."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(f"{shown(path)}: {what}", hint=hint)
+
+
+class BadElf(OcidietError):
+    """A file is not an ELF object that the loader would take.
+
+    `field` names the header field at fault and `offset` its place in the file, in bytes.
+    """
+
+    def __init__(self, what: str, field: str = "", offset: int = 0) -> None:
+        where = f" ({field} at offset {offset:#x})" if field else ""
+        super().__init__(what + where)
+
+
+class InputChanged(OcidietError):
+    """A file changed between being read and the image's publication."""
+
+    def __init__(self, path: str, what: str = "changed while the image was made") -> None:
+        super().__init__(
+            f"{shown(path)}: {what}",
+            hint="nothing was published; run again when the build that writes it has ended",
+        )
+
+
+class PlaceConflict(OcidietError):
+    """Two different files for one place in the image."""
+
+    def __init__(self, name: str, first: tuple[str, str], second: tuple[str, str]) -> None:
+        super().__init__(
+            f"/{shown(name)}: two different files for one place in the image",
+            (f"{shown(path)}  ({why})" for path, why in (first, second)),
+            "give one of them another place with SRC:DEST",
+        )
+
+
+class UnencodableName(OcidietError):
+    """A name that a depfile cannot carry to both Make and Ninja."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"{shown(name)}: a depfile cannot carry this name: {why}",
+            hint="rename it, or leave out --depfile and let the build file name the inputs",
+        )
+
+
+class MissingLibraries(OcidietError):
+    """Names that no search found: all of them at once, each with every place tried, in order."""
+
+    def __init__(self, lookups: Sequence[Lookup], names: Sequence[str], where: str = "") -> None:
+        """`names` are the programs' as the user spelled them; `where` tells of the image's proof."""
+        self.lookups = tuple(lookups)
+        programs = ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        noun = "library" if len(lookups) == 1 else "libraries"
+        relocated = any(probe.outcome.startswith("outside") for lookup in lookups for probe in lookup.probes)
+        hint = "install the library's package, or link with -Wl,-rpath and its directory"
+        if where:
+            hint = "the image as laid out does not serve its own loader: give the program or library another place"
+        elif relocated:
+            hint = "name the build tree that holds the library with --build-tree"
+        super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups), hint)
+
+
+def _evidence(lookups: Sequence[Lookup]) -> Iterable[str]:
+    width = max((len(p.path) for lookup in lookups for p in lookup.probes), default=0)
+    for lookup in lookups:
+        yield f"{shown(lookup.name)}, needed by {shown(lookup.needed_by.path)}"
+        for probe in lookup.probes:
+            yield f"  {probe.rule:<11} {shown(probe.path):<{min(width, 60)}}  {probe.outcome}"
+        if not lookup.probes:
+            yield "  nowhere to look: no RPATH, no ld.so.cache, no default directory"

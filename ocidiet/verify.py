@@ -1,0 +1,64 @@
+"""The proof: an image's own tree is a root in which each of its programs resolves again.
+
+Accepts or refuses; never changes the tree.
+"""
+
+from __future__ import annotations
+
+from ocidiet.closure import Facts, Resolver
+from ocidiet.errors import OcidietError, shown
+from ocidiet.fs import Look, Root
+from ocidiet.model import TYPE_CHECKING, Program, Tree
+
+if TYPE_CHECKING:
+    from ocidiet.model import Entry
+
+
+class TreeRoot(Root):
+    """An assembled image as a root: names from the tree, bytes from where they will come."""
+
+    def __init__(self, tree: Tree) -> None:
+        super().__init__()
+        self._entries: dict[str, Entry] = {"/" + entry.name: entry for entry in tree.entries}
+        self._implied: set[str] = set()
+        for entry in tree.entries:
+            above = "/" + entry.name
+            while (above := above.rpartition("/")[0]) and above not in self._implied:
+                self._implied.add(above)
+
+    def look(self, path: str) -> Look:
+        entry = self._entries.get(path)
+        if entry is None:
+            return Look("dir" if path in self._implied else "absent")
+        if entry.typeflag == "2":
+            return Look("link", entry.linkname, entry.source)
+        if entry.typeflag == "5":
+            return Look("dir")
+        return Look("file", file=entry.source)
+
+
+def check(tree: Tree, facts: Facts) -> None:
+    """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
+    files that it was meant to have. `facts` are those of the walk that made the tree."""
+    root = TreeRoot(tree)
+    walks = [root.walk("/" + placed.name) for placed in tree.programs]
+    inside = Resolver(root, facts, "/").resolve(walks, " inside the image")
+    for placed, proven in zip(tree.programs, inside.programs, strict=True):
+        meant, served = _served(placed.program), _served(proven)
+        wrong = [key for key in meant if meant[key] != served.get(key)]
+        if wrong:
+            name = wrong[0][1]
+            other = served.get(wrong[0], (None, "nothing"))[1]
+            raise OcidietError(
+                f"/{shown(placed.name)}: would load another {shown(name)} inside the image",
+                (f"meant: {shown(meant[wrong[0]][1])}", f"found: {shown(other)}"),
+                "give the program or the library another place with SRC:DEST",
+            )
+
+
+def _served(program: Program) -> dict[tuple[object, str], tuple[object, str]]:
+    """(who asks, name) -> (file, path). A file is its inode: a second name of it is the same file."""
+    return {
+        (edge.needed_by.file.identity[:2], edge.name): (edge.found.file.identity[:2], edge.found.file.path)
+        for edge in program.edges
+    }
