@@ -71,6 +71,8 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     never named: their mtime changes with every run. Raises `UnencodableName`.
     """
     not_named = set(outputs)
+    if request.depfile_style == "gcc":
+        not_named.add("/")  # Ninja's log of dependencies cannot hold it
     paths = {*trace.read, *own, *(path for path in trace.listed if path not in not_named)}
     names = {path: encode(relative(path, request.cwd)) for path in paths}
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.

@@ -27,7 +27,6 @@ from ocidiet.model import (
     Rule,
     Source,
     Tree,
-    Walk,
 )
 from ocidiet.search import expand, tokens
 
@@ -155,7 +154,7 @@ class _Builder:
         # Where the image's loader will open each object: `$ORIGIN` counts from there.
         opened = {id(program.main): "/" + name}
         if program.interp is not None:
-            self.kept(program.interp.walk, program.interp, (), Reason(Rule.INTERP, (name.rpartition("/")[2],)))
+            self.kept(program.interp, (), Reason(Rule.INTERP, (name.rpartition("/")[2],)))
             opened[id(program.interp)] = program.interp.path
         for found in program.objects:
             opened[id(found)] = self.library(found, program, opened, askers)
@@ -169,19 +168,20 @@ class _Builder:
             place = expand(found.item, values)
             if place != expand(found.item, {**values, "ORIGIN": "$ORIGIN"}):
                 place = normal(place if found.rule == Rule.ABSOLUTE else f"{place}/{found.name}")
-                walk = self.root.walk(place)
-                if walk.file != found.file or below(walk.hops[0].path, self.build_tree):
-                    self.file(ImagePath(place[1:]), found.file, why)
-                    return place
-                return self.kept(walk, found, program.default_dirs, why)
+                stays = place in (normal(found.path), found.walk.hops[0].path)
+                if stays and not below(place, self.build_tree):
+                    return self.kept(found, program.default_dirs, why)
+                self.file(ImagePath(place[1:]), found.file, why)
+                return place
         if below(found.walk.hops[0].path, self.build_tree) and found.rule != Rule.ABSOLUTE:
             place = f"{self.library_dir(program)}/{found.path.rpartition('/')[2]}"
             self.file(ImagePath(place[1:]), found.file, why)
             return place
-        return self.kept(found.walk, found, program.default_dirs, why)
+        return self.kept(found, program.default_dirs, why)
 
-    def kept(self, walk: Walk, found: Object, default_dirs: tuple[str, ...], why: Reason) -> str:
+    def kept(self, found: Object, default_dirs: tuple[str, ...], why: Reason) -> str:
         """Place what keeps its path in the root; returns the path by which the loader will open it."""
+        walk = found.walk
         canonical, literal = walk.hops[0].path, normal(walk.path)
         wanted = canonical
         if found.rule in (Rule.LD_SO_CACHE, Rule.DEFAULT):

@@ -1,0 +1,6 @@
+#include "punctuation.h"
+
+std::string punctuation()
+{
+    return "!";
+}

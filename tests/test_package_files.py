@@ -1,0 +1,62 @@
+"""The wheel and the sdist hold exactly what they should; what is installed works."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import CHECKOUT, HELLO, cc, done
+
+ROOMS = sorted(path.name for path in (CHECKOUT / "ocidiet").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one wheel and one sdist."""
+    top = tmp_path_factory.mktemp("package")
+    source, out = top / "source", top / "out"
+    for name in ("ocidiet", "make"):
+        shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+        shutil.copy(CHECKOUT / name, source / name)
+    out.mkdir()
+    hook = "import sys; from setuptools import build_meta as b; b.build_{0}(sys.argv[1])"
+    for kind in ("wheel", "sdist"):
+        done([sys.executable, "-c", hook.format(kind), out], source)
+    return out
+
+
+def test_the_wheel_holds_the_rooms_and_the_make_include(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = sorted(name for name in archive.namelist() if ".dist-info/" not in name)
+    assert names == sorted(
+        [*(f"ocidiet/{name}" for name in ROOMS), "ocidiet/make/README.md", "ocidiet/make/ocidiet.mk"]
+    )
+
+
+def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    names = {name for name in names if "." in name and "egg-info" not in name and name not in ("PKG-INFO", "setup.cfg")}
+    rooms = {f"ocidiet/{name}" for name in (*ROOMS, "README.md")}
+    assert names == rooms | {"make/ocidiet.mk", "make/README.md", "pyproject.toml", "README.md", "MANIFEST.in"}
+
+
+def test_an_installed_tool_packs_and_names_its_make_include(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    done([tmp_path / "venv/bin/python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel])
+    tool = tmp_path / "venv/bin/ocidiet"
+    cc(tmp_path / "hello", HELLO)
+    done([tool, "-t", "hello.tar", "-b", "hello:/usr/bin/hello"], tmp_path)
+    with tarfile.open(tmp_path / "hello.tar") as archive:
+        assert "usr/bin/hello" in archive.getnames()
+    assert Path(done([tool, "--makefile"]).strip()).read_text() == (CHECKOUT / "make/ocidiet.mk").read_text()
