@@ -174,7 +174,8 @@ def source(text: str, cwd: str) -> Source:
         if ".." in parts:
             raise UsageError(f"{shown(text)}: '..' in a place in the image")
         place = ImagePath("/".join(parts))
-    return Source(text, path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}", in_root, place)
+    absolute = path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
+    return Source(text, path, absolute, in_root, place)
 
 
 def request(options: dict[str, list[str]], cwd: str) -> Request:
@@ -186,6 +187,9 @@ def request(options: dict[str, list[str]], cwd: str) -> Request:
     tar = one("--tar")
     if not tar:
         raise UsageError("no output: -t FILE is missing")
+    if ":" in tar and "/" not in tar and not tar.endswith(".tar"):
+        hint = f"-t names a file: -t {tar.partition(':')[0]}.tar, then `docker import` gives it a name"
+        raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
     if not any(sources.values()):
         raise UsageError("nothing to put into the image: neither -b nor -e")
@@ -236,8 +240,10 @@ def pack(wanted: Request) -> None:
     host = fs.DiskRoot("", record) if wanted.root else root
 
     facts = closure.Facts()
-    walks = [(root if given.in_root else host).walk(given.path) for given in wanted.binaries]
-    closed = closure.Resolver(root, facts, wanted.cwd).resolve(walks)
+    named = [(given, root if given.in_root else host) for given in wanted.binaries]
+    closed = closure.Resolver(root, facts, wanted.cwd).resolve(
+        [(given.name, at.walk(given.path)) for given, at in named]
+    )
     added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
     image = tree.assemble(zip(wanted.binaries, closed.programs, strict=True), added, root, record.build_tree)
     verify.check(image, facts)

@@ -10,17 +10,14 @@ from __future__ import annotations
 from ocidiet import elf
 from ocidiet.errors import BadElf, InputError, MissingLibraries
 from ocidiet.fs import OpenFile
-from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Closure, Edge, Lookup, Object, Probe, Program, Rule
-from ocidiet.search import LD_SO_CACHE, Glibc, Passed, system_dirs
+from ocidiet.search import Glibc, Loaders, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet.fs import Root
     from ocidiet.model import ElfFacts, File, Identity, Walk
-
-MAX_LOADER_BYTES = 16 << 20
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits).
 _ABI_INTERP = {
@@ -62,11 +59,10 @@ class Resolver:
         self._root = root
         self._facts = facts
         self._cwd = cwd
-        self._cache: Cache | None = None
-        self._loaders: dict[tuple[str, int], Glibc] = {}
+        self._loaders = Loaders(root, cwd)
 
-    def resolve(self, walks: Sequence[Walk], where: str = "") -> Closure:
-        """The closure of the programs at the end of `walks`.
+    def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
+        """The closure of programs: each a name for messages, and the way to its file.
 
         Raises `MissingLibraries` for all names not found in all of them (`where` ends its first
         line), `BadElf` or `InputError` for a program that is none.
@@ -74,40 +70,40 @@ class Resolver:
         programs: list[Program] = []
         missing: list[Lookup] = []
         names: list[str] = []
-        for walk in walks:
+        for name, walk in named:
             before = len(missing)
-            programs.append(self._program(walk, missing))
+            programs.append(self._program(name, walk, missing))
             if len(missing) > before:
-                names.append(walk.path)
+                names.append(name)
         if missing:
-            raise MissingLibraries(missing, names, where)
+            raise MissingLibraries(missing, names, where, self._root.spell)
         return Closure(tuple(programs))
 
-    def _program(self, walk: Walk, missing: list[Lookup]) -> Program:
+    def _program(self, name: str, walk: Walk, missing: list[Lookup]) -> Program:
         if walk.file is None:
-            raise InputError(walk.path, walk.reason)
+            colon = walk.kind == "absent" and ":" in name
+            raise InputError(name, walk.reason, "a place in the image is absolute: SRC:/DEST" if colon else "")
         self._root.use(walk)
         try:
             facts = self._facts.of(walk.file)
         except BadElf as error:
             hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
-            raise InputError(walk.path, error.message, hint) from error
-        main = Object(walk.path, walk, facts, Rule.PROGRAM, None)
+            raise InputError(name, error.message, hint) from error
+        main = Object(name, walk, facts, Rule.PROGRAM, None)
         if facts.interp is None and not facts.needed:
             return Program(main, None, (), (), ())
         interp = self._interp(main, missing)
         if interp is None:
             return Program(main, None, (), (), ())
-        loader = self._loader(interp)
-        return self._walk(main, interp, loader, missing)
+        return self._walk(main, interp, self._loaders.of(interp), missing)
 
     def _interp(self, main: Object, missing: list[Lookup]) -> Object | None:
         facts = main.facts
         path = facts.interp or _ABI_INTERP.get((facts.machine, facts.bits))
         if path is None:
-            raise InputError(main.path, f"a shared object for machine {facts.machine}, whose loader is not known")
+            raise InputError(main.name, f"a shared object for machine {facts.machine}, whose loader is not known")
         if "/ld-musl-" in path:
-            raise InputError(main.path, "a program for musl's loader, which is not supported yet")
+            raise InputError(main.name, "a program for musl's loader, which is not supported yet")
         walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
         reason = walk.reason
         if walk.file is not None:
@@ -118,24 +114,6 @@ class Resolver:
                 reason = error.message
         missing.append(Lookup(path, main, (Probe(walk.path, Rule.INTERP, reason),), None))
         return None
-
-    def _loader(self, interp: Object) -> Glibc:
-        key = (interp.path, interp.facts.bits)
-        loader = self._loaders.get(key)
-        if loader is None:
-            if self._cache is None:
-                self._cache = Cache(self._content(self._root.walk(LD_SO_CACHE, renewed=True)))
-            data = self._content(interp.walk)
-            loader = Glibc(self._root, system_dirs(data, interp.facts.bits), self._cache, self._cwd)
-            self._loaders[key] = loader
-        return loader
-
-    def _content(self, walk: Walk) -> bytes:
-        if walk.file is None:
-            return b""
-        self._root.use(walk)
-        with OpenFile(walk.file) as opened:
-            return opened.pread(MAX_LOADER_BYTES, 0)
 
     def _walk(self, main: Object, interp: Object, loader: Glibc, missing: list[Lookup]) -> Program:
         def examine(walk: Walk) -> ElfFacts | Passed:
@@ -163,7 +141,10 @@ class Resolver:
                     served.setdefault(name, loaded)
             return mapped.setdefault(loaded.file.identity[:2], loaded)
 
-        add(main)
+        # The program's own name is empty to the loader: it serves by its SONAME alone.
+        mapped[main.file.identity[:2]] = main
+        if main.facts.soname:
+            served[main.facts.soname] = main
         add(interp)
         queue = [main]
         for by in queue:  # which grows meanwhile: breadth first

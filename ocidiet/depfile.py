@@ -15,8 +15,7 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import UnencodableName
-from ocidiet.fs import below
-from ocidiet.model import TYPE_CHECKING, DepName
+from ocidiet.model import TYPE_CHECKING, DepName, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

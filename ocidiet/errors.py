@@ -6,10 +6,10 @@ alone, the evidence below it in order, and a hint last. Only `cli` prints.
 
 from __future__ import annotations
 
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ocidiet.model import Lookup
 
@@ -106,25 +106,27 @@ class UnencodableName(OcidietError):
 class MissingLibraries(OcidietError):
     """Names that no search found: all of them at once, each with every place tried, in order."""
 
-    def __init__(self, lookups: Sequence[Lookup], names: Sequence[str], where: str = "") -> None:
-        """`names` are the programs' as the user spelled them; `where` tells of the image's proof."""
+    def __init__(
+        self, lookups: Sequence[Lookup], names: Sequence[str], where: str, spell: Callable[[str], str]
+    ) -> None:
+        """`names` are the programs' as the user spelled them; `where` is not empty for the image's
+        proof; `spell` says where on the machine a path of the root is."""
         self.lookups = tuple(lookups)
         programs = ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         noun = "library" if len(lookups) == 1 else "libraries"
-        relocated = any(probe.outcome.startswith("outside") for lookup in lookups for probe in lookup.probes)
         hint = "install the library's package, or link with -Wl,-rpath and its directory"
+        told = [probe for lookup in lookups for probe in lookup.probes if probe.rule in Rule.OF_OBJECTS]
         if where:
             hint = "the image as laid out does not serve its own loader: give the program or library another place"
-        elif relocated:
-            hint = "name the build tree that holds the library with --build-tree"
-        super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups), hint)
+        elif any(spell(probe.path) != probe.path for probe in told):
+            hint = "is one of these directories the build's? then name its tree with --build-tree"
+        super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups, spell), hint)
 
 
-def _evidence(lookups: Sequence[Lookup]) -> Iterable[str]:
-    width = max((len(p.path) for lookup in lookups for p in lookup.probes), default=0)
+def _evidence(lookups: Sequence[Lookup], spell: Callable[[str], str]) -> Iterable[str]:
+    width = min(max((len(spell(p.path)) for lookup in lookups for p in lookup.probes), default=0), 60)
     for lookup in lookups:
-        yield f"{shown(lookup.name)}, needed by {shown(lookup.needed_by.path)}"
+        by = lookup.needed_by
+        yield f"{shown(lookup.name)}, needed by {shown(by.name if by.rule == Rule.PROGRAM else by.path)}"
         for probe in lookup.probes:
-            yield f"  {probe.rule:<11} {shown(probe.path):<{min(width, 60)}}  {probe.outcome}"
-        if not lookup.probes:
-            yield "  nowhere to look: no RPATH, no ld.so.cache, no default directory"
+            yield f"  {probe.rule:<11} {shown(spell(probe.path)):<{width}}  {probe.outcome}"

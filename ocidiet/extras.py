@@ -19,24 +19,6 @@ if TYPE_CHECKING:
     from ocidiet.model import Source
 
 
-def spelled(walk: Walk) -> ImagePath:
-    """The place of a path that was given without a DEST: as the user spelled it.
-
-    With `..` in it only the real directory is sure, so then that.
-    """
-    parts = [part for part in walk.path.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        return ImagePath(walk.hops[0].path[1:])
-    return ImagePath("/".join(parts))
-
-
-def chain(walk: Walk, name: ImagePath) -> Iterator[tuple[ImagePath, str]]:
-    """The links on the way to the end of `walk`, the first one under `name`: (place, target's place)."""
-    for _hop, following in zip(walk.hops, walk.hops[1:], strict=False):
-        yield name, following.path
-        name = ImagePath(following.path[1:])
-
-
 def expand(source: Source, root: DiskRoot) -> Iterator[Extra]:
     """Every name that `source` brings into the image.
 
@@ -46,11 +28,11 @@ def expand(source: Source, root: DiskRoot) -> Iterator[Extra]:
     walk = root.walk(source.path)
     name = source.dest
     if name is None:
-        name = spelled(walk)
+        name = walk.spelled
         if len(walk.hops) > 1 and (walk.kind in ("absent", "special") or walk.real.startswith(_RUN_TIME)):
             yield Extra(name, "2", None, walk.hops[0].target or "", reason)
             return
-        for link, target in chain(walk, name):
+        for link, target in walk.links(name):
             yield Extra(link, "2", walk.file, target, reason)
             name = ImagePath(target[1:])
     yield from _named(source, walk, name, root, reason)
@@ -65,7 +47,8 @@ def _named(source: Source, walk: Walk, name: ImagePath, root: DiskRoot, reason: 
     elif walk.kind == "dir":
         yield from _tree(walk.real, name, root, reason)
     else:
-        raise InputError(source.text, walk.reason)
+        colon = walk.kind == "absent" and ":" in source.name
+        raise InputError(source.name, walk.reason, "a place in the image is absolute: SRC:/DEST" if colon else "")
 
 
 def _tree(top: str, name: ImagePath, root: DiskRoot, reason: Reason) -> Iterator[Extra]:

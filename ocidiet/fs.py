@@ -13,7 +13,7 @@ import os
 import stat
 
 from ocidiet.errors import InputChanged, InputError
-from ocidiet.model import TYPE_CHECKING, File, Hop, HostPath, Identity, Trace, Walk
+from ocidiet.model import TYPE_CHECKING, File, Hop, HostPath, Identity, Trace, Walk, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,6 @@ _REASONS = {
     "loop": "too many levels of symbolic links",
 }
 _KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied", errno.ELOOP: "loop"}
-
-
-def below(path: str, directory: str | None) -> bool:
-    """Whether `path` is `directory` or lies under it; both absolute, without links and `..`."""
-    return directory is not None and (path == directory or path.startswith(directory.rstrip("/") + "/"))
 
 
 class OpenFile:
@@ -109,6 +104,10 @@ class Root:
     def look(self, path: str) -> Look:
         """What stands at `path`, whose directory holds no link."""
         raise NotImplementedError
+
+    def spell(self, path: str) -> str:
+        """Where a user finds `path`; for messages."""
+        return path
 
     def searched(self, directory: str) -> None:
         """Told of each directory in which a name was looked up."""
@@ -204,6 +203,9 @@ class DiskRoot(Root):
         if not self._prefix or below(path, self._record.build_tree):
             return HostPath(path)
         return HostPath(self._prefix + path)
+
+    def spell(self, path: str) -> str:
+        return self.host_path(path)
 
     def look(self, path: str) -> Look:
         look = self._record.look(self.host_path(path))

@@ -55,6 +55,11 @@ else:
             return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in pairs)})"
 
 
+def below(path: str, directory: str | None) -> bool:
+    """Whether `path` is `directory` or lies under it; both absolute, without links and `..`."""
+    return directory is not None and (path == directory or path.startswith(directory.rstrip("/") + "/"))
+
+
 # What was asked for ------------------------------------------------------------------------------
 
 
@@ -62,7 +67,9 @@ class Source(NamedTuple):
     """One value of `-b` or `-e`, taken apart."""
 
     text: str
-    """As the user spelled it; for messages."""
+    """As the user spelled it."""
+    name: str
+    """The SRC of it; for messages."""
     path: str
     """Absolute; on the build machine, or inside the root where `in_root`."""
     in_root: bool
@@ -140,6 +147,18 @@ class Walk(NamedTuple):
         """The path with every link resolved."""
         return self.hops[-1].path
 
+    @property
+    def spelled(self) -> ImagePath:
+        """The path as asked for, as a place in an image. With `..` in it only the real directory is
+        sure, so then that."""
+        parts = [part for part in self.path.split("/") if part not in ("", ".")]
+        return ImagePath(self.hops[0].path[1:] if ".." in parts else "/".join(parts))
+
+    def links(self, name: ImagePath) -> list[tuple[ImagePath, str]]:
+        """The links on the way to the end, the first one under `name`: (place, path of its target)."""
+        places = [name, *(ImagePath(hop.path[1:]) for hop in self.hops[1:])]
+        return list(zip(places, [hop.path for hop in self.hops[1:]], strict=False))
+
 
 class Trace(NamedTuple):
     """What a run asked of the disk: all that its result depends on."""
@@ -188,6 +207,9 @@ class Rule:
     DEFAULT = "default"
     EXTRA = "extra"
 
+    OF_OBJECTS = (ABSOLUTE, RPATH, RUNPATH)
+    """Those that an ELF file's own text decides."""
+
 
 class Probe(NamedTuple):
     """One place where a name was looked for."""
@@ -202,7 +224,7 @@ class Object(NamedTuple):
     """An ELF file as one program's loader sees it."""
 
     name: str
-    """As it was asked for: a NEEDED entry, a PT_INTERP, a program's path."""
+    """As it was asked for: a NEEDED entry, a PT_INTERP, a program as the user spelled it."""
     walk: Walk
     facts: ElfFacts
     rule: str

@@ -7,19 +7,21 @@ beside it; hwcaps subdirectories belong to `Glibc._expanded`.
 
 from __future__ import annotations
 
+from ocidiet.fs import OpenFile
+from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Lookup, Object, Probe, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ocidiet.fs import Root
-    from ocidiet.ldcache import Cache
     from ocidiet.model import ElfFacts, Walk
 
     Examine = Callable[[Walk], "ElfFacts | Passed"]
     Candidate = tuple[str, str, str, "Object | None"]
     """(path, rule, text of the path list's item, whose list it is)"""
 
+MAX_LOADER_BYTES = 16 << 20
 LD_SO_CACHE = "/etc/ld.so.cache"
 DF_1_NODEFLIB = 0x800
 _PLATFORM = {62: "x86_64", 3: "i686", 183: "aarch64"}
@@ -101,6 +103,33 @@ def inherited(by: Object) -> tuple[Object, ...]:
     """
     own = by.facts.rpath is not None and by.facts.runpath is None
     return (by, *by.rpath_owners) if own else by.rpath_owners
+
+
+class Loaders:
+    """The loaders of one root; each, and the root's ld.so.cache, is read once."""
+
+    def __init__(self, root: Root, cwd: str) -> None:
+        self._root = root
+        self._cwd = cwd
+        self._cache: Cache | None = None
+        self._known: dict[str, Glibc] = {}
+
+    def of(self, interp: Object) -> Glibc:
+        """The loader that `interp`, a program's interpreter, is."""
+        loader = self._known.get(interp.path)
+        if loader is None:
+            if self._cache is None:
+                self._cache = Cache(self._content(self._root.walk(LD_SO_CACHE, renewed=True)))
+            directories = system_dirs(self._content(interp.walk), interp.facts.bits)
+            loader = self._known[interp.path] = Glibc(self._root, directories, self._cache, self._cwd)
+        return loader
+
+    def _content(self, walk: Walk) -> bytes:
+        if walk.file is None:
+            return b""
+        self._root.use(walk)
+        with OpenFile(walk.file) as opened:
+            return opened.pread(MAX_LOADER_BYTES, 0)
 
 
 class Glibc:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import os
 
-from ocidiet import extras
 from ocidiet.errors import InputError, PlaceConflict
-from ocidiet.fs import below
 from ocidiet.model import (
     TYPE_CHECKING,
     Entry,
@@ -27,6 +25,7 @@ from ocidiet.model import (
     Rule,
     Source,
     Tree,
+    below,
 )
 from ocidiet.search import expand, tokens
 
@@ -145,8 +144,8 @@ class _Builder:
             if not name:
                 raise InputError(source.text, "a program needs a file's name for its place")
         else:
-            name = extras.spelled(walk)
-            for link, target in extras.chain(walk, name):
+            name = walk.spelled
+            for link, target in walk.links(name):
                 self.link(link, target, file, why)
                 name = ImagePath(target[1:])
         name = self.file(name, file, why)
@@ -174,7 +173,7 @@ class _Builder:
                 self.file(ImagePath(place[1:]), found.file, why)
                 return place
         if below(found.walk.hops[0].path, self.build_tree) and found.rule != Rule.ABSOLUTE:
-            place = f"{self.library_dir(program)}/{found.path.rpartition('/')[2]}"
+            place = f"{self.default_dir(program.default_dirs)}/{found.name}"
             self.file(ImagePath(place[1:]), found.file, why)
             return place
         return self.kept(found, program.default_dirs, why)
@@ -183,28 +182,25 @@ class _Builder:
         """Place what keeps its path in the root; returns the path by which the loader will open it."""
         walk = found.walk
         canonical, literal = walk.hops[0].path, normal(walk.path)
-        wanted = canonical
         if found.rule in (Rule.LD_SO_CACHE, Rule.DEFAULT):
-            if canonical.rpartition("/")[0] not in default_dirs:
-                wanted = literal
-                if literal.rpartition("/")[0] not in default_dirs:
-                    wanted = f"{self._first_dir(default_dirs)}/{found.name}"
+            usable = [f"{directory}/{found.name}" for directory in default_dirs]
+            wanted = next((path for path in (canonical, literal) if path in usable), None)
+            wanted = wanted or f"{self.default_dir(default_dirs)}/{found.name}"
         else:
             wanted = literal
         file = found.file
         real = self.file(ImagePath(walk.real[1:]), file, why)
         if wanted == canonical or found.rule != Rule.INTERP:
-            for link, target in extras.chain(walk, ImagePath(canonical[1:])):
+            for link, target in walk.links(ImagePath(canonical[1:])):
                 self.link(link, target, file, why)
         if wanted != canonical:
             self.link(ImagePath(wanted[1:]), "/" + real, file, why)
         return wanted
 
-    def library_dir(self, program: Program) -> str:
-        """For libraries of the build tree: the first default directory of the image's loader."""
-        return self._first_dir(program.default_dirs)
-
-    def _first_dir(self, default_dirs: tuple[str, ...]) -> str:
+    def default_dir(self, default_dirs: tuple[str, ...]) -> str:
+        """The first default directory of the image's loader, in its canonical spelling if that is
+        one of them too. Libraries of the build tree go there, and links to those that only an
+        ld.so.cache tells of."""
         first = default_dirs[0]
         there = self.root.directory(first)
         return there.real if there.kind == "dir" and there.real in default_dirs else first

@@ -41,8 +41,8 @@ def check(tree: Tree, facts: Facts) -> None:
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
     files that it was meant to have. `facts` are those of the walk that made the tree."""
     root = TreeRoot(tree)
-    walks = [root.walk("/" + placed.name) for placed in tree.programs]
-    inside = Resolver(root, facts, "/").resolve(walks, " inside the image")
+    named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
+    inside = Resolver(root, facts, "/").resolve(named, " inside the image")
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
         wrong = [key for key in meant if meant[key] != served.get(key)]
