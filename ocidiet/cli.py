@@ -6,6 +6,7 @@ argparse's import costs as much as Python's own start, on every run of every bui
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -96,8 +97,15 @@ def _main(argv: Sequence[str]) -> int:
         _say(USAGE.rstrip())
         return 2
     else:
-        pack(request(options, os.getcwd()))
+        pack(request(options, _cwd()))
     return 0
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise OcidietError(f".: the working directory: {error.strerror}") from error
 
 
 # argv -> Request ---------------------------------------------------------------------------------
@@ -234,6 +242,7 @@ def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
     from ocidiet import closure, commit, extras, fs, tar, tree, verify
 
+    gc.disable()  # a run is short and makes no cycles; looking for them costs as much as parsing does
     started_ns = time.time_ns()
     record = fs.Record(_build_tree(wanted))
     root = fs.DiskRoot(wanted.root, record)

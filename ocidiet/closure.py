@@ -116,18 +116,23 @@ class Resolver:
         return None
 
     def _walk(self, main: Object, interp: Object, loader: Glibc, missing: list[Lookup]) -> Program:
+        mine = main.facts
+
         def examine(walk: Walk) -> ElfFacts | Passed:
             assert walk.file is not None
             self._root.use(walk)
             try:
                 facts = self._facts.of(walk.file)
             except BadElf as error:
+                if error.bits not in (0, mine.bits) or error.machine not in (0, mine.machine):
+                    return Passed(f"for another machine ({error.bits} bit, e_machine {error.machine})", fatal=False)
                 return Passed(f"{error.message}: the loader stops here", fatal=True)
             except InputError as error:
                 return Passed(error.message.partition(": ")[2], fatal=False)
-            mine = main.facts
             if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):
                 return Passed(f"for another machine ({facts.bits} bit, e_machine {facts.machine})", fatal=False)
+            if not facts.dynamic or facts.flags_1 & elf.DF_1_PIE:
+                return Passed("a program, no library: the loader stops here", fatal=True)
             return facts
 
         served: dict[str, Object] = {}

@@ -59,6 +59,8 @@ def encode(name: str) -> DepName:
 
 def relative(path: str, cwd: str) -> str:
     """`path` as a build file would spell it: relative where it lies below `cwd`."""
+    if path == cwd:
+        return "."
     inside = cwd.rstrip("/") + "/"
     return path[len(inside) :] if path.startswith(inside) else path
 

@@ -25,6 +25,7 @@ PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 PN_XNUM = 0xFFFF
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1, 5, 10, 14, 15, 29
 DT_FLAGS_1 = 0x6FFFFFFB
+DF_1_PIE = 0x08000000
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
 
 MAX_PHNUM = 4096
@@ -66,38 +67,43 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     order = _ORDER.get(ei_data)
     if ei_class not in _EHDR:
         raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4)
+    bits, machine = 32 * ei_class, 0
+
+    def bad(what: str, field: str, offset: int) -> BadElf:
+        return BadElf(what, field, offset, bits, machine)
+
     if order is None:
-        raise BadElf(f"unknown byte order {ei_data}", "EI_DATA", 5)
+        raise bad(f"unknown byte order {ei_data}", "EI_DATA", 5)
     if ei_version != 1:
-        raise BadElf(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
+        raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
     if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
-        raise BadElf(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
+        raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
     ehdr = _struct(order + _EHDR[ei_class])
     if len(head) < ehdr.size:
-        raise BadElf("truncated ELF header", "e_ident", 0)
+        raise bad("truncated ELF header", "e_ident", 0)
     e_type, machine, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
     if e_type not in (ET_EXEC, ET_DYN):
-        raise BadElf(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
+        raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
     phdr = _struct(order + _PHDR[ei_class])
     if phentsize != phdr.size:
-        raise BadElf(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
+        raise bad(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
     if phnum == PN_XNUM:
         at, fmt = _SH_INFO[ei_class]
         raw = pread(4, shoff + at) if shoff + at < size_bytes else b""
         if len(raw) < 4:
-            raise BadElf("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
+            raise bad("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
         phnum = _struct(order + fmt).unpack(raw)[0]
     if phnum > MAX_PHNUM:
-        raise BadElf(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
+        raise bad(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
 
     def span(offset: int, length: int, what: str, field: str, at: int) -> bytes:
         if offset + length > size_bytes:
-            raise BadElf(f"{what} outside the file", field, at)
+            raise bad(f"{what} outside the file", field, at)
         if offset + length <= len(head):
             return head[offset : offset + length]
         data = pread(length, offset)
         if len(data) < length:
-            raise BadElf(f"{what} outside the file", field, at)
+            raise bad(f"{what} outside the file", field, at)
         return data
 
     table = span(phoff, phnum * phdr.size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
@@ -112,23 +118,23 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             loads.append((vaddr, offset, filesz))
         elif p_type == PT_INTERP and interp is None:
             if filesz > MAX_STRING_BYTES:
-                raise BadElf(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", phoff + index * phdr.size)
+                raise bad(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", phoff + index * phdr.size)
             text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", phoff + index * phdr.size)
             if b"\0" not in text or text[:1] == b"\0":
-                raise BadElf("interpreter name empty or without end", "PT_INTERP", offset)
+                raise bad("interpreter name empty or without end", "PT_INTERP", offset)
             interp = os.fsdecode(text[: text.index(0)])
         elif p_type == PT_DYNAMIC:
             dynamic = (offset, filesz, phoff + index * phdr.size)
     if dynamic is None:
-        return ElfFacts(8 << (ei_class + 1), order == "<", machine, False, interp, (), None, None, None, 0)
+        return ElfFacts(bits, order == "<", machine, False, interp, (), None, None, None, 0)
 
     offset, filesz, at = dynamic
     dyn = _struct(order + _DYN[ei_class])
     length = min(filesz - filesz % dyn.size, max(size_bytes - offset, 0))
     if length < dyn.size or offset > size_bytes:
-        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
+        raise bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if length > MAX_DYNAMIC_BYTES:
-        raise BadElf(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
+        raise bad(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
     length -= length % dyn.size
     needed, single = [], {}
     for tag, value in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
@@ -139,9 +145,9 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         else:
             single[tag] = value
     else:
-        raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+        raise bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
     if len(needed) > MAX_NEEDED:
-        raise BadElf(f"{len(needed)} DT_NEEDED entries, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
+        raise bad(f"{len(needed)} DT_NEEDED entries, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
 
     wanted = [*needed, *(single[tag] for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH) if tag in single)]
     names: dict[int, str] = {}
@@ -149,9 +155,9 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
         strsz = single.get(DT_STRSZ, 0)
         if strtab is None or strtab >= size_bytes:
-            raise BadElf("string table outside the file", "DT_STRTAB", offset)
+            raise bad("string table outside the file", "DT_STRTAB", offset)
         if max(wanted) >= strsz:
-            raise BadElf("name outside the string table", "DT_STRSZ", offset)
+            raise bad("name outside the string table", "DT_STRSZ", offset)
         # Linkers put these names together at one end of the table: one read of their span.
         low = min(wanted)
         high = min(max(wanted) + MAX_STRING_BYTES, strsz, size_bytes - strtab)
@@ -164,10 +170,10 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
                 if not rest:
-                    raise BadElf("name without end", "DT_STRTAB", strtab + value)
+                    raise bad("name without end", "DT_STRTAB", strtab + value)
             names[value] = os.fsdecode(raw)
     return ElfFacts(
-        8 << (ei_class + 1),
+        bits,
         order == "<",
         machine,
         True,

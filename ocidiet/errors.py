@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 def shown(text: str) -> str:
     """`text` fit for a terminal: control characters and undecodable bytes as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("utf-8", "surrogateescape").hex(" ").replace(" ", "\\x").join(("\\x", ""))
-        for c in text
-    )
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 class OcidietError(Exception):
@@ -64,10 +65,13 @@ class InputError(OcidietError):
 class BadElf(OcidietError):
     """A file is not an ELF object that the loader would take.
 
-    `field` names the header field at fault and `offset` its place in the file, in bytes.
+    `field` names the header field at fault and `offset` its place in the file, in bytes; `bits` and
+    `machine` are what the fields before it said (0 if none did): a loader looks at them first.
     """
 
-    def __init__(self, what: str, field: str = "", offset: int = 0) -> None:
+    def __init__(self, what: str, field: str = "", offset: int = 0, bits: int = 0, machine: int = 0) -> None:
+        self.bits = bits
+        self.machine = machine
         where = f" ({field} at offset {offset:#x})" if field else ""
         super().__init__(what + where)
 

@@ -202,7 +202,7 @@ class DiskRoot(Root):
         """Where the machine has `path`, whose directory holds no link."""
         if not self._prefix or below(path, self._record.build_tree):
             return HostPath(path)
-        return HostPath(self._prefix + path)
+        return HostPath(self._prefix + path.rstrip("/"))
 
     def spell(self, path: str) -> str:
         return self.host_path(path)

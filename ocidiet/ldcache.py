@@ -81,6 +81,7 @@ class Cache:
         """The path of the one entry that the loader would try for `name`, or None."""
         wanted = _ARCHITECTURE.get((machine, bits))
         for flags, value in self._entries.get(os.fsencode(name), ()):
-            if flags == wanted:
-                return os.fsdecode(self._strings[value : self._strings.index(0, value)])
+            end = self._strings.find(b"\0", value)
+            if flags == wanted and end >= 0:
+                return os.fsdecode(self._strings[value:end])
         return None

@@ -1,0 +1,165 @@
+"""The room `ldcache`: every format that ldconfig has written, and `ldconfig -p` as the oracle."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from ocidiet.ldcache import Cache
+from tests.support import done, need
+from tests.unit.elfmaker import AARCH64, I386, X86_64
+
+Row = tuple[str, str, int, int]
+"""(name, path, flags, hwcap)"""
+ELF_X86_64, ELF_I386, ELF_AARCH64 = 0x0303, 0x0003, 0x0A03
+HWCAP = 1 << 62
+
+ROWS: list[Row] = [
+    ("libz.so.1", "/first/libz.so.1", ELF_X86_64, 0),
+    ("libz.so.1", "/second/libz.so.1", ELF_X86_64, 0),
+    ("liba.so", "/opt/liba.so.1.2", ELF_X86_64, 0),
+]
+FOUND = {"libz.so.1": "/first/libz.so.1", "liba.so": "/opt/liba.so.1.2", "absent": None, "": None, ".so": None}
+
+
+class Strings:
+    """A table in which a string that ends another is its tail."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.data = b""
+
+    def at(self, text: str) -> int:
+        wanted = os.fsencode(text) + b"\0"
+        if wanted not in self.data:
+            self.data += wanted
+        return self.start + self.data.index(wanted)
+
+
+def new(rows: list[Row], endian: int = 2, count: int | None = None) -> bytes:
+    """The present format."""
+    strings = Strings(48 + 24 * len(rows))
+    entries = b""
+    for name, path, flags, hwcap in rows:
+        value = strings.at(path)
+        entries += struct.pack("<iIIIQ", flags, strings.at(name), value, 0, hwcap)
+    header = struct.pack(
+        "<20sIIB3xI12x", b"glibc-ld.so.cache1.1", len(rows) if count is None else count, len(strings.data), endian, 0
+    )
+    return header + entries + strings.data
+
+
+def old(rows: list[Row], count: int | None = None) -> bytes:
+    """The format of libc5 and of the first glibc: offsets count from the strings."""
+    strings = Strings(0)
+    entries = b""
+    for name, path, flags, _ in rows:
+        value = strings.at(path)
+        entries += struct.pack("<iII", flags, strings.at(name), value)
+    return struct.pack("<12sI", b"ld.so-1.7.0", len(rows) if count is None else count) + entries + strings.data
+
+
+def both(rows: list[Row]) -> bytes:
+    """The old format without strings and, aligned, the present one: `ldconfig -c compat`."""
+    head = struct.pack("<12sI", b"ld.so-1.7.0", len(rows)) + bytes(12 * len(rows))
+    return head.ljust((len(head) + 7) // 8 * 8, b"\0") + new(rows)
+
+
+def found(data: bytes, machine: int = X86_64, bits: int = 64) -> dict[str, str | None]:
+    cache = Cache(data)
+    return {name: cache.find(name, machine, bits) for name in FOUND}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(new(ROWS), id="new"),
+        pytest.param(new(ROWS, endian=0), id="new, byte order not told"),
+        pytest.param(both(ROWS), id="old and new, aligned"),
+        pytest.param(both(ROWS[::2]), id="old and new, with no gap"),
+        pytest.param(old(ROWS), id="old"),
+    ],
+)
+def test_cache_first_matching_entry_wins(data: bytes) -> None:
+    assert found(data) == FOUND
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="absent"),
+        pytest.param(b"#!/bin/sh\n", id="foreign"),
+        pytest.param(new(ROWS)[:30], id="header truncated"),
+        pytest.param(new(ROWS)[:100], id="entries truncated"),
+        pytest.param(new(ROWS)[: 48 + 24 * 3 + 5], id="strings truncated"),
+        pytest.param(new(ROWS, count=2**32 - 1), id="count too large"),
+        pytest.param(new(ROWS, endian=3), id="big endian"),
+        pytest.param(new(ROWS, endian=1), id="invalid byte order"),
+        pytest.param(b"glibc-ld.so.cache1.0" + new(ROWS)[20:], id="other version"),
+        pytest.param(old(ROWS)[:14], id="old header truncated"),
+        pytest.param(old(ROWS)[:40], id="old entries truncated"),
+        pytest.param(old(ROWS, count=2**32 - 1), id="old count too large"),
+    ],
+)
+def test_cache_that_is_corrupt_counts_as_absent(data: bytes) -> None:
+    assert found(data) == dict.fromkeys(FOUND)
+
+
+def test_cache_a_string_without_end_is_no_path() -> None:
+    assert Cache(new([("liba.so", "/opt/x.so", ELF_X86_64, 0)])[:-1]).find("liba.so", X86_64, 64) is None
+    data = new([("liba.so", "/opt/liba.so", ELF_X86_64, 0)])
+    value_outside = data[:56] + struct.pack("<I", len(data) + 5) + data[60:]
+    assert Cache(value_outside).find("liba.so", X86_64, 64) is None
+
+
+def test_cache_hwcap_entries_are_not_the_baseline() -> None:
+    hwcap = ("libz.so.1", "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.1", ELF_X86_64, HWCAP)
+    assert found(new([hwcap, *ROWS])) == FOUND
+    assert Cache(new([hwcap])).find("libz.so.1", X86_64, 64) is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "bits", "path"),
+    [(I386, 32, "/32/l.so"), (X86_64, 64, "/64/l.so"), (AARCH64, 64, "/arm/l.so"), (AARCH64, 32, None), (8, 32, None)],
+)
+def test_cache_an_entry_serves_its_own_architecture(machine: int, bits: int, path: str | None) -> None:
+    rows = [
+        ("l.so", "/32/l.so", ELF_I386, 0),
+        ("l.so", "/64/l.so", ELF_X86_64, 0),
+        ("l.so", "/arm/l.so", ELF_AARCH64, 0),
+    ]
+    assert Cache(new(rows)).find("l.so", machine, bits) == path
+
+
+def test_cache_strings_may_be_tails_of_others() -> None:
+    data = new([("liba.so", "/opt/xliba.so", ELF_X86_64, 0), ("a.so", "/opt/xliba.so", ELF_X86_64, 0)])
+    assert data.count(b"a.so") == 1
+    assert {n: Cache(data).find(n, X86_64, 64) for n in ("liba.so", "a.so", "so")} == {
+        "liba.so": "/opt/xliba.so",
+        "a.so": "/opt/xliba.so",
+        "so": None,
+    }
+
+
+def test_cache_names_keep_every_byte() -> None:
+    name = os.fsdecode(b"lib\xff\n.so")
+    assert Cache(new([(name, f"/{name}", ELF_X86_64, 0)])).find(name, X86_64, 64) == f"/{name}"
+
+
+def test_cache_of_this_machine_is_read_as_ldconfig_reads_it() -> None:
+    need("ldconfig")
+    lines = done(["ldconfig", "-p"]).splitlines()[1:]
+    rows = [re.fullmatch(r"\t(.+) \((.+)\) => (.+)", line) for line in lines if not line.startswith("Cache generated")]
+    first: dict[str, str] = {}
+    for row in rows:
+        assert row is not None
+        name, kind, path = row.groups()
+        if kind.split(", OS ABI")[0] == "libc6,x86-64":
+            first.setdefault(name, path)
+    cache = Cache(Path("/etc/ld.so.cache").read_bytes())
+    assert {name: cache.find(name, X86_64, 64) for name in first} == first
+    assert len(first) > 10

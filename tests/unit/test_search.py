@@ -1,0 +1,368 @@
+"""The room `search`: tokens, default directories, and where glibc's loader looks, in its order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from ocidiet import elf
+from ocidiet.fs import Look
+from ocidiet.ldcache import Cache
+from ocidiet.model import ElfFacts, Lookup, Object, Probe, Rule, Walk
+from ocidiet.search import DF_1_NODEFLIB, Glibc, Passed, expand, system_dirs, tokens
+from tests.support import done, need
+from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, make
+from tests.unit.test_ldcache import ELF_X86_64, new
+
+VALUES = {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}
+DIRS = ("/lib64", "/usr/lib64")
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("", ""),
+        ("/plain", "/plain"),
+        ("$ORIGIN", "/o"),
+        ("${ORIGIN}", "/o"),
+        ("$ORIGIN/../lib", "/o/../lib"),
+        ("/usr/$LIB/${PLATFORM}/x", "/usr/lib64/x86_64/x"),
+        ("$ORIGIN$ORIGIN", "/o/o"),
+        ("$ORIGIN${LIB}$PLATFORM", "/olib64x86_64"),
+        ("${ORIGIN}s", "/os"),
+        ("$ORIGIN.", "/o."),
+        ("$ORIGINS", "$ORIGINS"),
+        ("$ORIGIN_", "$ORIGIN_"),
+        ("$ORIGIN2", "$ORIGIN2"),
+        ("$LIBRARY/$LIB", "$LIBRARY/lib64"),
+        ("$OTHER", "$OTHER"),
+        ("${OTHER}", "${OTHER}"),
+        ("${ORIGIN", "${ORIGIN"),
+        ("$origin", "$origin"),
+        ("$", "$"),
+        ("$$ORIGIN", "$/o"),
+        ("a$", "a$"),
+    ],
+)
+def test_expand_replaces_known_tokens_alone(text: str, expanded: str) -> None:
+    assert expand(text, VALUES) == expanded
+
+
+def test_expand_does_not_look_into_what_it_put_in() -> None:
+    assert expand("$ORIGIN/$LIB", {"ORIGIN": "/$LIB", "LIB": "l"}) == "/$LIB/l"
+
+
+@pytest.mark.parametrize(
+    ("machine", "dirs", "values"),
+    [
+        (X86_64, DIRS, {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}),
+        (AARCH64, ("/lib/aarch64-linux-gnu",), {"ORIGIN": "/o", "LIB": "lib/aarch64-linux-gnu", "PLATFORM": "aarch64"}),
+        (I386, ("/lib",), {"ORIGIN": "/o", "LIB": "lib", "PLATFORM": "i686"}),
+        (243, (), {"ORIGIN": "/o"}),
+    ],
+)
+def test_tokens_of_a_machine(machine: int, dirs: tuple[str, ...], values: dict[str, str]) -> None:
+    assert tokens("/o", dirs, machine) == values
+
+
+@pytest.mark.parametrize(
+    ("loader", "bits", "dirs"),
+    [
+        pytest.param(b"\1\0/lib64/\0/usr/lib64/\0text", 64, ("/lib64", "/usr/lib64"), id="two"),
+        pytest.param(
+            b"\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0",
+            64,
+            ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib"),
+            id="multiarch",
+        ),
+        pytest.param(b"\0/\0/proc/self/exe\0/tmp/\0/var/\0/lib/\0/usr/lib/\0", 32, ("/lib", "/usr/lib"), id="decoys"),
+        pytest.param(
+            b"\0/lib64/\0/usr/lib64/\0/etc/\0/usr/lib/\0", 64, ("/lib64", "/usr/lib64"), id="ended by another"
+        ),
+        pytest.param(b"\0/var/lib/\0/etc/\0/lib/\0/usr/lib/\0", 64, ("/lib", "/usr/lib"), id="one alone is no run"),
+        pytest.param(b"\0/gnu/store/glibc/lib/\0glibc", 64, ("/lib64", "/usr/lib64"), id="none, 64 bit"),
+        pytest.param(b"", 32, ("/lib", "/usr/lib"), id="none, 32 bit"),
+    ],
+)
+def test_system_dirs_are_a_run_of_strings_in_the_loader(loader: bytes, bits: int, dirs: tuple[str, ...]) -> None:
+    assert system_dirs(loader, bits) == dirs
+
+
+def test_system_dirs_are_those_that_the_loader_tells() -> None:
+    need(INTERP)
+    told = re.findall(r'path\.system_dirs\[.*\]="(.*)/"', done([INTERP, "--list-diagnostics"]))
+    assert system_dirs(Path(INTERP).read_bytes(), 64) == tuple(told)
+
+
+# Glibc.lookup: files of a fake root, and who asks for what ------------------------------------------
+
+Names = Mapping[str, bytes | str | Look]
+LIB = make()
+
+
+def reader(root: FakeRoot) -> Callable[[Walk], ElfFacts | Passed]:
+    """The judge of files: the walk's, on a fake root."""
+
+    def examine(walk: Walk) -> ElfFacts | Passed:
+        data = root.names[walk.real]
+        assert isinstance(data, bytes)
+        if not data.startswith(b"\x7fELF"):
+            return Passed("no ELF", fatal=True)
+        facts = elf.parse(lambda size, at: data[at : at + size], len(data))
+        return facts if facts.machine == X86_64 else Passed("other machine", fatal=False)
+
+    return examine
+
+
+def ask(names: Names, *chain: str, cached: Mapping[str, str] | None = None, main: str = "/p/main") -> Lookup:
+    """The program `main` asks for the first name of the chain, what serves it for the next: the last search."""
+    root = FakeRoot(names)
+    cache = Cache(new([(name, path, ELF_X86_64, 0) for name, path in (cached or {}).items()]))
+    glibc, examine = Glibc(root, DIRS, cache, "/cwd"), reader(root)
+    walk = root.walk(main)
+    facts = examine(walk)
+    assert isinstance(facts, ElfFacts)
+    by: Object | None = Object(main, walk, facts, Rule.PROGRAM, None)
+    for name in chain:
+        assert by is not None
+        lookup = glibc.lookup(name, by, examine)
+        by = lookup.found
+    return lookup
+
+
+def row(case: str, main: bytes, names: Names, chain: str, *probes: str, cached: str = "") -> object:
+    """A program, the other files, the chain of names to ask for, and the last one's probes."""
+    names = {"/p/main": main, "/lib64/other": LIB, **names}
+    return pytest.param(names, chain.split(), {"x": cached} if cached else {}, list(probes), id=case)
+
+
+UNCACHED = "cache /etc/ld.so.cache: no entry"
+NOWHERE = (UNCACHED, "default /lib64/x: no such file", "default /usr/lib64/x: no such directory")
+IN_DEFAULT = (UNCACHED, "default /lib64/x: no such file", "default /usr/lib64/x: found")
+X_IN_DEFAULT: Names = {"/usr/lib64/x": LIB}
+X_IN_BOTH: Names = {"/c/x": LIB, "/usr/lib64/x": LIB}
+NODEFLIB = make(flags_1=DF_1_NODEFLIB)
+
+
+@pytest.mark.parametrize(
+    ("names", "chain", "cached", "probes"),
+    [
+        row("nowhere", LIB, {}, "x", *NOWHERE),
+        row("default directories in order", LIB, X_IN_DEFAULT, "x", *IN_DEFAULT),
+        row("cache before default directories", LIB, X_IN_BOTH, "x", "cache /c/x: found", cached="/c/x"),
+        row("stale cache", LIB, X_IN_DEFAULT, "x", "cache /c/x: no such directory", *IN_DEFAULT[1:], cached="/c/x"),
+        row(
+            "RPATH before cache",
+            make(rpath="/q:/r/"),
+            {"/r/x": LIB, "/c/x": LIB},
+            "x",
+            "RPATH /q/x: no such directory",
+            "RPATH /r/x: found",
+            cached="/c/x",
+        ),
+        row(
+            "RUNPATH before cache",
+            make(runpath="/r"),
+            {"/r/x": LIB, "/c/x": LIB},
+            "x",
+            "RUNPATH /r/x: found",
+            cached="/c/x",
+        ),
+        row(
+            "RPATH of the asker, its loader, the program",
+            make(rpath="/m"),
+            {"/m/a": make(rpath="/a"), "/a/b": make(rpath="/b")},
+            "a b x",
+            "RPATH /b/x: no such directory",
+            "RPATH /a/x: no such file",
+            "RPATH /m/x: no such file",
+            *NOWHERE,
+        ),
+        row("RUNPATH is not inherited", make(runpath="/m"), {"/m/a": LIB, "/m/x": LIB}, "a x", *NOWHERE),
+        row(
+            "RUNPATH of the asker blocks all RPATH",
+            make(rpath="/m"),
+            {"/m/a": make(runpath="/a"), "/m/x": LIB},
+            "a x",
+            "RUNPATH /a/x: no such directory",
+            *NOWHERE,
+        ),
+        row(
+            "RUNPATH of a loader hides its own RPATH alone",
+            make(rpath="/m"),
+            {"/m/a": make(rpath="/l", runpath="/a"), "/a/b": LIB, "/l/x": LIB, "/m/x": LIB},
+            "a b x",
+            "RPATH /m/x: found",
+        ),
+        row(
+            "RPATH beside RUNPATH",
+            make(rpath="/r", runpath="/s"),
+            {"/r/x": LIB},
+            "x",
+            "RUNPATH /s/x: no such directory",
+            *NOWHERE,
+        ),
+        row("an empty RUNPATH blocks RPATH too", make(rpath="/r", runpath=""), {"/r/x": LIB}, "x", *NOWHERE),
+        row(
+            "empty and relative items",
+            make(runpath=":rel:/"),
+            {"/x": LIB, "/cwd/y": LIB},
+            "x",
+            "RUNPATH /cwd/x: no such file",
+            "RUNPATH /cwd/rel/x: no such directory",
+            "RUNPATH /x: found",
+        ),
+        row(
+            "$ORIGIN of a library is where it was opened",
+            make(rpath="$ORIGIN/l"),
+            {"/p/l/a": "/s/a", "/s/a": make(runpath="$ORIGIN"), "/p/l/x": LIB, "/s/x": LIB},
+            "a x",
+            "RUNPATH /p/l/x: found",
+        ),
+        row(
+            "$ORIGIN of an inherited RPATH is its owner's",
+            make(rpath="$ORIGIN:/d"),
+            {"/d/a": LIB, "/p/x": LIB},
+            "a x",
+            "RPATH /p/x: found",
+        ),
+        row(
+            "a colon of $ORIGIN divides nothing",
+            LIB,
+            {"/d:e/a": make(runpath="$ORIGIN/f:/g"), "/d:e/f/x": LIB},
+            "/d:e/a x",
+            "RUNPATH /d:e/f/x: found",
+        ),
+        row("NODEFLIB leaves the default directories out", NODEFLIB, X_IN_DEFAULT, "x", UNCACHED),
+        row("NODEFLIB leaves their cache entries out", NODEFLIB, X_IN_DEFAULT, "x", UNCACHED, cached="/usr/lib64/x"),
+        row("NODEFLIB takes other cache entries", NODEFLIB, X_IN_BOTH, "x", "cache /c/x: found", cached="/c/x"),
+        row(
+            "NODEFLIB counts for the asker alone",
+            make(flags_1=DF_1_NODEFLIB, runpath="/d"),
+            {"/d/a": LIB, **X_IN_DEFAULT},
+            "a x",
+            *IN_DEFAULT,
+        ),
+        row("an absolute name", make(rpath="/r"), {"/d/x": LIB}, "/d/x", "path /d/x: found"),
+        row("a relative name counts from the working directory", LIB, {"/cwd/d/x": LIB}, "d/x", "path /cwd/d/x: found"),
+        row("a name with a token", LIB, {"/p/x": LIB}, "$ORIGIN/x", "path /p/x: found"),
+        row(
+            "a name with a slash has one place",
+            make(rpath="/r"),
+            {"/r/d/x": LIB, "/lib64/x": LIB},
+            "/d/x",
+            "path /d/x: no such directory",
+        ),
+        row(
+            "a directory that is a file",
+            make(rpath="/f:/r"),
+            {"/f": b"", "/r/x": LIB},
+            "x",
+            "RPATH /f/x: no such directory",
+            "RPATH /r/x: found",
+        ),
+        row(
+            "permission denied",
+            make(rpath="/d:/r"),
+            {"/d": Look("denied"), "/r/x": LIB},
+            "x",
+            "RPATH /d/x: permission denied",
+            "RPATH /r/x: found",
+        ),
+        row(
+            "a dangling link",
+            make(rpath="/d:/r"),
+            {"/d/x": "gone", "/r/x": LIB},
+            "x",
+            "RPATH /d/x: no such file",
+            "RPATH /r/x: found",
+        ),
+        row(
+            "another machine's file",
+            make(rpath="/d:/r"),
+            {"/d/x": make(machine=AARCH64), "/r/x": LIB},
+            "x",
+            "RPATH /d/x: other machine",
+            "RPATH /r/x: found",
+        ),
+        row(
+            "a loop ends this list alone",
+            make(rpath="/q:/r"),
+            {"/q/a": make(rpath="/d:/e"), "/d/x": "x", "/e/x": LIB, "/r/x": LIB},
+            "a x",
+            "RPATH /d/x: too many levels of symbolic links",
+            "RPATH /q/x: no such file",
+            "RPATH /r/x: found",
+        ),
+        row(
+            "a failure ends this list alone",
+            make(runpath="/d:/e"),
+            {"/d/x": Look("failed", reason="name too long"), "/e/x": LIB, **X_IN_DEFAULT},
+            "x",
+            "RUNPATH /d/x: name too long",
+            *IN_DEFAULT,
+        ),
+        row(
+            "a directory is fatal",
+            make(rpath="/d:/r"),
+            {"/d/x/y": LIB, "/r/x": LIB},
+            "x",
+            "RPATH /d/x: is a directory: the loader stops here",
+        ),
+        row(
+            "a device is fatal",
+            make(rpath="/d:/r"),
+            {"/d/x": Look("special"), "/r/x": LIB},
+            "x",
+            "RPATH /d/x: is neither a file nor a directory: the loader stops here",
+        ),
+        row(
+            "a file that is no ELF file is fatal",
+            make(rpath="/d:/r"),
+            {"/d/x": b"INPUT(x)", "/r/x": LIB},
+            "x",
+            "RPATH /d/x: no ELF",
+        ),
+    ],
+)
+def test_lookup_tries_in_the_loaders_order(
+    names: Names, chain: list[str], cached: Mapping[str, str], probes: list[str]
+) -> None:
+    tried = ask(names, *chain, cached=cached).probes
+    assert [f"{probe.rule} {probe.path}: {probe.outcome}" for probe in tried] == probes
+
+
+def test_lookup_origin_of_a_program_is_its_files_directory() -> None:
+    names: Names = {"/bin/main": "../p/main", "/p/main": make(rpath="$ORIGIN"), "/p/x": LIB, "/bin/x": LIB}
+    assert ask(names, "x", main="/bin/main").probes == (Probe("/p/x", "RPATH", "found"),)
+
+
+def test_lookup_answer_tells_who_asked_and_whose_path_led_there() -> None:
+    names: Names = {"/p/main": make(rpath="$ORIGIN"), "/p/a": make(rpath="/none"), "/p/x": "y", "/p/y": LIB}
+    found = ask(names, "a", "x").found
+    assert found is not None
+    assert found.needed_by is not None
+    assert found.owner is not None
+    told = (found.name, found.path, found.walk.real, found.rule, found.item, found.needed_by.path, found.owner.path)
+    assert told == ("x", "/p/x", "/p/y", "RPATH", "$ORIGIN", "/p/a", "/p/main")
+    assert [owner.path for owner in found.rpath_owners] == ["/p/a", "/p/main"]
+
+
+def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
+    asked = []
+
+    class Watched(FakeRoot):
+        def look(self, path: str) -> Look:
+            asked.append(path)
+            return super().look(path)
+
+    root = Watched({"/p/main": LIB, "/p/other": LIB, "/lib64/other": LIB, **X_IN_DEFAULT})
+    glibc, examine = Glibc(root, DIRS, Cache(b""), "/"), reader(root)
+    facts = elf.parse(lambda size, at: LIB[at : at + size], len(LIB))
+    mains = [Object(path, root.walk(path), facts, Rule.PROGRAM, None) for path in ("/p/main", "/p/other")]
+    first, second = [glibc.lookup("x", main, examine) for main in mains]
+    assert (second.probes, second.needed_by) == (first.probes, mains[1])
+    assert asked.count("/usr/lib64/x") == 1
