@@ -36,6 +36,8 @@
 ifndef __ocidiet_included
 __ocidiet_included := 1
 __ocidiet_default_goal := $(.DEFAULT_GOAL)
+__ocidiet_prefix := $(.RECIPEPREFIX)
+.RECIPEPREFIX :=
 __ocidiet_here := $(dir $(lastword $(MAKEFILE_LIST)))
 
 ifeq ($(origin OCIDIET),undefined)
@@ -50,17 +52,21 @@ endif
 IMAGE_DIR ?= .
 IMAGE_QUIET ?= printf '    %-8s %s\n'
 
+__ocidiet_known :=
+
 # Usage: $(call __ocidiet_get,VARIABLE,NAME): VARIABLE_NAME where it is set, else VARIABLE.
-__ocidiet_get = $(if $(filter undefined,$(origin $1_$2)),$($1),$($1_$2))
+__ocidiet_get = $(if $(filter undefined,$(origin $1_$2)),$(__ocidiet_set),$($1_$2))
+# Usage: $(call __ocidiet_set,VARIABLE): its value, without a warning where it is not set.
+__ocidiet_set = $(if $(filter undefined,$(origin $1)),,$($1))
 # Usage: $(call __ocidiet_own,VARIABLE): its value if the Makefile or make's command line set it.
 __ocidiet_own = $(if $(filter file command override,$(firstword $(origin $1))),$($1))
 # Usage: $(call __ocidiet_src,SRC:DEST): SRC.
 __ocidiet_src = $(firstword $(subst :/, ,$1))
 # Usage: $(call __ocidiet_find,SRC:DEST): the same with SRC where VPATH has it.
 __ocidiet_find = $(patsubst $(__ocidiet_src)%,$(call __ocidiet_vpath,$(__ocidiet_src))%,$1)
-__ocidiet_vpath = $(firstword $(if $(VPATH),$(wildcard $1 $(addsuffix /$1,$(subst :, ,$(VPATH))))) $1)
+__ocidiet_vpath = $(firstword $(if $(call __ocidiet_set,VPATH),$(wildcard $1 $(addsuffix /$1,$(subst :, ,$(VPATH))))) $1)
 
-__ocidiet_images = $(or $(strip $(IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(IMAGE_BINARIES)))))
+__ocidiet_images = $(or $(strip $(call __ocidiet_set,IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(call __ocidiet_set,IMAGE_BINARIES)))))
 __ocidiet_tar = $(patsubst ./%,%,$(IMAGE_DIR)/$1.tar)
 __ocidiet_bindir = $(or $(call __ocidiet_get,IMAGE_BINDIR,$1),$(call __ocidiet_own,bindir),$(addsuffix /bin,$(call __ocidiet_own,PREFIX)),/usr/local/bin)
 
@@ -79,11 +85,11 @@ __ocidiet_command = $(strip $(OCIDIET) -t $(__ocidiet_tar) --depfile $(__ocidiet
 __ocidiet_same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
 __ocidiet_quoted = '$(subst ','\'',$1)'
 __ocidiet_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
-__ocidiet_loud = $(filter 1,$(V))
+__ocidiet_loud = $(filter 1,$(call __ocidiet_set,V))
 __ocidiet_say = $(if $(__ocidiet_loud)$(findstring s,$(__ocidiet_flags)),:,$(IMAGE_QUIET))
 
 # The engine's view of an image: its one layer's digest and its configuration, as words.
-__ocidiet_engine = $(eval __ocidiet_engine := $$(or $$(IMAGE_ENGINE),$$(shell \
+__ocidiet_engine = $(eval __ocidiet_engine := $$(or $$(call __ocidiet_set,IMAGE_ENGINE),$$(shell \
   for e in docker podman; do if $$$$e version >/dev/null 2>&1; then echo $$$$e; break; fi; done),$$(error \
   no container engine answers: install docker or podman, or set IMAGE_ENGINE)))$(__ocidiet_engine)
 __ocidiet_ref = $(or $(call __ocidiet_get,IMAGE_NAME,$1),$1):$(or $(call __ocidiet_get,IMAGE_TAG,$1),latest)
@@ -91,7 +97,8 @@ __ocidiet_places = $(foreach p,$(__ocidiet_programs),$(lastword $(subst :/, /,$(
 __ocidiet_start = $(or $(strip $(call __ocidiet_get,IMAGE_ENTRYPOINT,$1)),$(if $(word 2,$(__ocidiet_places)),,$(__ocidiet_places)))
 __ocidiet_json = $(if $(strip $1),["$(subst $(__ocidiet_space),"$(__ocidiet_comma),$(strip $1))"])
 __ocidiet_comma := ,"
-__ocidiet_space := $() $()
+__ocidiet_empty :=
+__ocidiet_space := $(__ocidiet_empty) $(__ocidiet_empty)
 __ocidiet_view = {{.RootFS.Layers}}{{range .Config.Entrypoint}} e={{.}}{{end}}{{range .Config.Cmd}} c={{.}}{{end}} \
   u={{.Config.User}} w={{.Config.WorkingDir}}{{range .Config.Env}} v={{.}}{{end}}
 __ocidiet_config = $(foreach w,$(__ocidiet_start),e=$w) $(foreach w,$(call __ocidiet_get,IMAGE_CMD,$1),c=$w) \
@@ -116,8 +123,8 @@ endef
 # every run; an image of unchanged content keeps its time, so that nothing behind it runs. Under -q
 # and -n Make would take the stamp's newer time for work to do on the image, hence `|`.
 define __ocidiet_rules
-$(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(wildcard $(__ocidiet_tar)),,FORCE) \
-  $(if $(call __ocidiet_same,$(file <$(__ocidiet_tar).stamp),$(__ocidiet_command)),,FORCE)
+$(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(and $(wildcard $(__ocidiet_tar)),$(wildcard $(__ocidiet_tar).d)),,FORCE) \
+  $(if $(call __ocidiet_same,$(strip $(file <$(__ocidiet_tar).stamp)),$(__ocidiet_command)),,FORCE)
 	@set -e; mkdir -p $$(@D); $$(__ocidiet_say) IMAGE $(__ocidiet_tar)
 	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1)
 	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@
@@ -131,7 +138,7 @@ image-load-$1: $(__ocidiet_tar)
 image-run-$1: image-load-$1
 	@$$(if $$(call __ocidiet_start,$1)$$(call __ocidiet_get,IMAGE_CMD,$1),,$$(error \
 	  $1 holds several programs: set IMAGE_ENTRYPOINT to the one to start))$$(__ocidiet_engine) run --rm \
-	  $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(ARGS)
+	  $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(call __ocidiet_set,ARGS)
 image-list-$1: $(__ocidiet_inputs)
 	@$$(OCIDIET) -v -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
 .PHONY: image-load-$1 image-run-$1 image-list-$1
@@ -157,4 +164,6 @@ image-run:
 endif
 
 .DEFAULT_GOAL := $(__ocidiet_default_goal)
+.RECIPEPREFIX := $(__ocidiet_prefix)
+unexport $(filter __ocidiet%,$(.VARIABLES))
 endif

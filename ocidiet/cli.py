@@ -6,14 +6,13 @@ argparse's import costs as much as Python's own start, on every run of every bui
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
 
 from ocidiet import __version__
 from ocidiet.errors import OcidietError, OutputError, UsageError, shown
-from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Request, Source
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Request, Source, below
 
 if TYPE_CHECKING:
     import signal as _signal
@@ -34,23 +33,23 @@ more: ocidiet --help
 
 HELP = """\
 usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option...]
-Write a tar of the programs and of every file they need to run. Nothing is executed.
-  -t, --tar FILE             the output, replaced as a whole; - is standard output
-  -b, --binary SRC[:DEST]... programs, with the libraries and loader that they need
-  -e, --extra SRC[:DEST]...  more: files, directories (whole trees), symbolic links
-SRC keeps its absolute path in the image unless :DEST (absolute) names its place.
-=SRC is a path inside --root. A name that holds ':/' spells it '\\:/', one that
-starts with '=' is './=name', one that starts with '-' is './-name'.
-      --root DIR             where libraries come from (default /); a sysroot, say
-      --build-tree DIR       libraries found below it do not carry its path into the
-                             image (default: the current directory)
-      --mtime N              time of all entries, in seconds (default 0)
+Writes a tar of the programs and every file they need to run. Runs none of them.
+  -t, --tar FILE             the output, replaced whole; - is standard output
+  -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
+  -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
+SRC keeps its absolute path in the image, unless :DEST, absolute, says where.
+=SRC is a path inside --root. A name that holds ':/' is spelled with '\\:/', one
+that starts with '=' or '-' with './' before it.
+      --root DIR             where libraries come from: a sysroot (default /)
+      --build-tree DIR       its libraries do not carry its path into the image
+                             (default: the current directory)
+      --mtime N              the time of all entries, in seconds (default 0)
       --depfile FILE         also write what was read, as a Makefile rule
       --depfile-target NAME  that rule's target (default: FILE as -t spells it)
       --depfile-style STYLE  gcc (default; Make, Ninja, CMake, Meson) or make
       --keep-mtime           leave an image of unchanged content untouched
   -v, --verbose              list the entries: path, size, reason
-      --makefile             print where ocidiet.mk is: include $(shell ocidiet --makefile)
+      --makefile             print the path of ocidiet.mk, to include it in Make
       --version, --help
 Exit status: 0 done, 1 an input is at fault, 2 the command line, 3 the output.
 Example: ocidiet -t app.tar -b build/app:/usr/bin/app -e app.conf:/etc/app.conf
@@ -66,23 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with the arguments `argv` (default: the process's own). Returns the exit code: 0 done,
     1 an input is at fault, 2 the command line, 3 the output, 70 a defect of ocidiet. A signal ends
     the process by that signal, after the clean-up."""
+    code = 70
     try:
         _catch_signals()
-        return _main(sys.argv[1:] if argv is None else argv)
+        code = _main(sys.argv[1:] if argv is None else argv)
     except OcidietError as error:
         _say(f"ocidiet: error: {error}")
-        return error.exit_code
-    except _Ended as ended:
-        return _end_by(ended.signum)
-    except KeyboardInterrupt:
-        return _end_by(_signal.SIGINT)
+        code = error.exit_code
+    except _Ended:
+        pass
     except BrokenPipeError:
         return _end_by(_signal.SIGPIPE)
     except Exception:
         import traceback
 
         _say(f"ocidiet: internal error, please report it (ocidiet {__version__}):\n{traceback.format_exc()}")
-        return 70
+    return _end_by(_Signals.first) if _Signals.first else code
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -242,7 +240,7 @@ def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
     from ocidiet import closure, commit, extras, fs, tar, tree, verify
 
-    gc.disable()  # a run is short and makes no cycles; looking for them costs as much as parsing does
+    commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = fs.Record(_build_tree(wanted))
     root = fs.DiskRoot(wanted.root, record)
@@ -281,8 +279,11 @@ def pack(wanted: Request) -> None:
         for output in outputs:
             output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
     finally:
-        for output in outputs:
-            output.discard()
+        try:
+            _Signals.held = True
+        finally:
+            for output in outputs:
+                output.discard()
 
 
 def _build_tree(wanted: Request) -> HostPath | None:
@@ -307,18 +308,18 @@ def _depfile(wanted: Request, record: fs.Record) -> bytes:
     from ocidiet import depfile
 
     outputs = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile or wanted.tar)]
-    return depfile.render(wanted.depfile_target, record.trace(), _own_files(), wanted, outputs)
+    return depfile.render(wanted.depfile_target, record.trace(), _own_files(record), wanted, outputs)
 
 
-def _own_files() -> list[HostPath]:
-    """The files that this program was loaded from."""
-    here = os.path.dirname(os.path.realpath(__file__))
+def _own_files(record: fs.Record) -> list[HostPath]:
+    """The files that this program was loaded from, and their directory: an upgrade may bring old mtimes."""
+    here = HostPath(os.path.dirname(os.path.realpath(__file__)))
     archive = getattr(getattr(__spec__, "loader", None), "archive", None)
     if archive is not None:
         return [HostPath(os.path.realpath(archive))]
-    names = {name for name in sys.modules if name.startswith("ocidiet.")}
-    files = {os.path.basename(sys.modules[name].__file__ or "") for name in names} | {"__init__.py"}
-    return [HostPath(f"{here}/{name}") for name in files if name]
+    modules = [sys.modules[name] for name in sys.modules if name.startswith("ocidiet.")]
+    names = {os.path.basename(module.__file__ or "") for module in modules} | {"__init__.py", "__main__.py"}
+    return [HostPath(f"{here}/{name}") for name in names] + ([] if below(here, record.build_tree) else [here])
 
 
 def _makefile() -> str:
@@ -333,18 +334,28 @@ def _makefile() -> str:
 
 
 class _Ended(BaseException):
-    def __init__(self, signum: int) -> None:
-        self.signum = signum
+    pass
+
+
+class _Signals:
+    """The first signal that asks the process to end; the clean-up that it starts takes no second."""
+
+    first = 0
+    held = False
 
 
 def _catch_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind, so that no temporary file stays; an ignored one stays ignored."""
+    """Let SIGINT, SIGTERM and SIGHUP unwind, so that no temporary file stays; an ignored one stays ignored."""
 
     def end(signum: int, _frame: FrameType | None) -> None:
-        raise _Ended(signum)
+        if not _Signals.first:
+            _Signals.first = signum
+            if not _Signals.held:
+                raise _Ended
 
-    for signum in (_signal.SIGTERM, _signal.SIGHUP):
-        if _signal.getsignal(signum) == _signal.SIG_DFL:
+    _Signals.first, _Signals.held = 0, False
+    for signum in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        if _signal.getsignal(signum) in (_signal.SIG_DFL, _signal.default_int_handler):
             _signal.signal(signum, end)
 
 

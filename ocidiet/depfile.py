@@ -5,9 +5,10 @@ Meson): a space is written `\\ `, `#` `\\#`, `$` `$$`, `:` `\\:`; N backslashes 
 every other byte that is allowed stands for itself, and an escape that is not needed breaks one of the
 readers. What one of them cannot read is refused, never dropped and never guessed.
 
-Two styles. `gcc` is as `gcc -MD -MP` writes it, for every reader. `make` is for GNU Make alone: files
-outside the build tree get an empty recipe, which ends Make's search for an implicit rule, and a name
-below the build tree that was looked for in vain forces a run as soon as it exists.
+Two styles. `gcc` is as `gcc -MD -MP` writes it, for every reader. `make` is for GNU Make alone: the
+system's files get an empty recipe, which ends Make's search for an implicit rule (most of what a
+prerequisite costs), and a name below the build tree that was looked for in vain forces a run as soon
+as it exists.
 """
 
 from __future__ import annotations
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 
 STYLES = ("gcc", "make")
 
+# No Makefile has rules for these; in two depfiles a recipe for one file would be one too many.
+_SYSTEM = ("/usr/", "/lib", "/etc/")
+_NO_IMPLICIT_RULES = """__ocidiet_new := $(filter-out $(__ocidiet_known), \\
+  {})
+__ocidiet_known += $(__ocidiet_new)
+$(__ocidiet_new): ;"""
+
 _REFUSED = {chr(code): "a control character" for code in (*range(1, 32), 127)}
 _REFUSED.update({c: f"'{c}' has a meaning of its own to Make or Ninja" for c in ";|&*?[<>^'\"`"})
 _ESCAPES = {" ": "\\ ", "#": "\\#", "$": "$$", ":": "\\:"}
-# `~` would be a home directory; `=`, `+=`, `!=` behind another word an assignment.
-_NOT_FIRST = "~=+!"
+# `=`, `+=`, `!=` behind another word would be an assignment.
+_NOT_FIRST = "=+!"
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-,@")
 
 
@@ -36,13 +44,16 @@ def encode(name: str) -> DepName:
     """`name` as a target or a prerequisite. Raises `UnencodableName`."""
     if not name:
         raise UnencodableName(name, "it is empty")
+    if name.removeprefix("./").startswith("~"):
+        raise UnencodableName(name, "to Make it starts with a home directory")
     written = "./" + name if name[0] in _NOT_FIRST else name
     if _PLAIN.issuperset(written):
         return DepName(written)
     if written[-1] in " :\\":
         raise UnencodableName(name, "its last character is a space, ':' or '\\'")
-    if written[-1] == ")" and "(" in written:
-        raise UnencodableName(name, "to Make it is a member of an archive")
+    if written[-1] == ")":
+        # Also without a `(` of its own: that of a name before it in the rule will do.
+        raise UnencodableName(name, "to Make its end is that of an archive's members")
     out = []
     backslashes = 0
     for char in written:
@@ -50,7 +61,7 @@ def encode(name: str) -> DepName:
             raise UnencodableName(name, _REFUSED[char])
         if backslashes and char == " ":
             out.append("\\" * backslashes)
-        elif backslashes and char in "#:%":
+        elif backslashes and char in "#:%=$":
             raise UnencodableName(name, f"'\\' before '{char}'")
         out.append(_ESCAPES.get(char, char))
         backslashes = backslashes + 1 if char == "\\" else 0
@@ -59,10 +70,8 @@ def encode(name: str) -> DepName:
 
 def relative(path: str, cwd: str) -> str:
     """`path` as a build file would spell it: relative where it lies below `cwd`."""
-    if path == cwd:
-        return "."
-    inside = cwd.rstrip("/") + "/"
-    return path[len(inside) :] if path.startswith(inside) else path
+    rest = path.removeprefix(cwd.rstrip("/") + "/")
+    return path if not rest or rest[0] == "~" else rest  # `~`: a home directory to Make
 
 
 def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request, outputs: Iterable[str]) -> bytes:
@@ -71,9 +80,11 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     `own` are the tool's files; `outputs` the directories that outputs are written to, which are
     never named: their mtime changes with every run. Raises `UnencodableName`.
     """
+    if "=" in target or "%" in target:
+        raise UnencodableName(target, "'=' or '%' in a rule's target")
     not_named = set(outputs)
     if request.depfile_style == "gcc":
-        not_named.add("/")  # Ninja's log of dependencies cannot hold it
+        not_named.add("/")  # an empty name to Ninja's log of dependencies, however it is spelled to CMake
     paths = {*trace.read, *own, *(path for path in trace.listed if path not in not_named)}
     names = {path: encode(relative(path, request.cwd)) for path in paths}
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.
@@ -84,17 +95,23 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     if request.depfile_style == "make":
         prerequisites += [_if_it_appears(path, request.cwd) for path in trace.absent]
     rules = [" \\\n  ".join([encode(target) + ":", *prerequisites])]
-    for path in order:
-        name = names[path]
-        if "=" in name or "%" in name:
-            continue  # as targets: a variable, a pattern
-        ours = below(path, request.build_tree) or not name.startswith("/")
-        rules.append(name + (":" if request.depfile_style == "gcc" or ours else ":;"))
+    settled: list[str] = []
+    if request.depfile_style == "make":
+        named = {source.path for source in (*request.binaries, *request.extras)}
+        settled = [
+            path for path in order if path.startswith(_SYSTEM) and path not in named and path == str(names[path])
+        ]
+        settled = [path for path in settled if _PLAIN.issuperset(path) and not below(path, request.build_tree)]
+    if settled:
+        rules.append(_NO_IMPLICIT_RULES.format(" \\\n  ".join(settled)))
+    # As targets, `=` would make a variable and `%` a pattern.
+    plain = (names[path] for path in order if path not in set(settled))
+    rules += [f"{name}:" for name in plain if "=" not in name and "%" not in name]
     return os.fsencode("\n\n".join(rules) + "\n")
 
 
 def _if_it_appears(path: HostPath, cwd: str) -> str:
     name = encode(relative(path, cwd))
-    if "(" in name or ")" in name:
-        raise UnencodableName(path, "a parenthesis inside a call of a Make function")
+    if any(char in name for char in "()") or "\\" in path:
+        raise UnencodableName(path, "a parenthesis or '\\' inside a call of a Make function")
     return f"$(if $(wildcard {name}),FORCE)"

@@ -214,7 +214,8 @@ class DiskRoot(Root):
         return look
 
     def searched(self, directory: str) -> None:
-        self._record.searched(self.host_path(directory))
+        host = self.host_path(directory)
+        self._record.searched(host, of_sysroot=host != directory)
 
     def use(self, walk: Walk) -> None:
         for hop in walk.hops:
@@ -235,7 +236,8 @@ class Record:
     """What was asked of the disk, by however many roots, and what it answered."""
 
     def __init__(self, build_tree: str | None = None) -> None:
-        """`build_tree` is a real path: no searched directory at or below it enters the trace."""
+        """`build_tree` is a real path: no searched directory at or below it enters the trace, unless
+        it is a sysroot's."""
         self.build_tree = build_tree
         self._seen: dict[HostPath, Identity | None] = {}
         self._read: dict[HostPath, None] = {}
@@ -264,9 +266,9 @@ class Record:
         """The file at `path`, or the link that leads to it, is an input."""
         self._read[path] = None
 
-    def searched(self, directory: HostPath) -> None:
+    def searched(self, directory: HostPath, of_sysroot: bool = False) -> None:
         """A name was looked up in `directory`."""
-        if not below(directory, self.build_tree):
+        if of_sysroot or not below(directory, self.build_tree):
             self._listed[directory] = None
 
     def listed(self, directory: HostPath) -> None:

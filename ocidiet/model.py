@@ -38,17 +38,21 @@ else:
         _defaults = {}
 
         def __new__(cls, *values, **named):
-            if len(values) != len(cls._fields):
-                rest = cls._fields[len(values) :]
-                given = {**cls._defaults, **named}
-                try:
-                    values += tuple(given[field] for field in rest)
-                except KeyError as missing:
-                    raise TypeError(f"{cls.__name__}() needs {missing}") from None
-                named = named.keys() - set(rest)
-            if named or len(values) > len(cls._fields):
-                raise TypeError(f"{cls.__name__}() takes {', '.join(cls._fields)}")
+            if named or len(values) != len(cls._fields):
+                values = cls._filled(values, named)
             return tuple.__new__(cls, values)
+
+        @classmethod
+        def _filled(cls, values, named):
+            rest = cls._fields[len(values) :]
+            given = {**cls._defaults, **named}
+            try:
+                values += tuple([given[field] for field in rest])
+            except KeyError as missing:
+                raise TypeError(f"{cls.__name__}() needs {missing}") from None
+            if named.keys() - set(rest) or len(values) > len(cls._fields):
+                raise TypeError(f"{cls.__name__}() takes {', '.join(cls._fields)}")
+            return values
 
         def __repr__(self):
             pairs = zip(self._fields, self, strict=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ocidiet.model import Entry, Tree
 
     class Writable(Protocol):
+        def reserve(self, size_bytes: int) -> None:
+            """Told how much will be written, in all."""
+
         def write(self, data: memoryview) -> None:
             """Write all of `data`."""
 
@@ -34,9 +37,12 @@ _ZERO_ID = b"0000000\0"
 
 def write(tree: Tree, mtime_s: int, out: Writable) -> None:
     """Write the archive. Raises `InputChanged` for a file that is not as it was when resolved."""
+    headers = [header(entry, mtime_s) for entry in tree.entries]
+    total = sum(map(len, headers)) + sum(_padded(entry.size_bytes, BLOCK_BYTES) for entry in tree.entries)
+    out.reserve(_padded(total + 2 * BLOCK_BYTES, RECORD_BYTES))
     stream = _Stream(out)
-    for entry in tree.entries:
-        stream.put(header(entry, mtime_s))
+    for entry, blocks in zip(tree.entries, headers, strict=True):
+        stream.put(blocks)
         if entry.source is not None:
             with OpenFile(entry.source) as source:
                 stream.copy(source, entry.size_bytes)
@@ -69,26 +75,32 @@ def header(entry: Entry, mtime_s: int) -> bytes:
 
 
 def _block(name: tuple[bytes, bytes], mode: int, size_bytes: int, mtime_s: int, typeflag: bytes, link: bytes) -> bytes:
-    fields = [
-        name[1],
-        b"%07o\0" % mode,
-        _ZERO_ID,
-        _ZERO_ID,
-        b"%011o\0" % size_bytes,
-        b"%011o\0" % mtime_s,
-        b"        ",
-        typeflag,
-        link,
-        b"ustar\0",
-        b"00",
-        b"",
-        b"",
-        _ZERO_ID,
-        _ZERO_ID,
-        name[0],
-    ]
-    fields[6] = b"%06o\0 " % sum(_HEADER.pack(*fields))
-    return _HEADER.pack(*fields)
+    block = bytearray(
+        _HEADER.pack(
+            name[1],
+            b"%07o\0" % mode,
+            _ZERO_ID,
+            _ZERO_ID,
+            b"%011o\0" % size_bytes,
+            b"%011o\0" % mtime_s,
+            b" " * 8,
+            typeflag,
+            link,
+            b"ustar\0",
+            b"00",
+            b"",
+            b"",
+            _ZERO_ID,
+            _ZERO_ID,
+            name[0],
+        )
+    )
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def _padded(size_bytes: int, unit_bytes: int) -> int:
+    return size_bytes + -size_bytes % unit_bytes
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:

@@ -58,7 +58,9 @@ def check(tree: Tree, facts: Facts) -> None:
 
 def _served(program: Program) -> dict[tuple[object, str], tuple[object, str]]:
     """(who asks, name) -> (file, path). A file is its inode: a second name of it is the same file."""
-    return {
-        (edge.needed_by.file.identity[:2], edge.name): (edge.found.file.identity[:2], edge.found.file.path)
-        for edge in program.edges
+    files = {
+        id(found): (found.file.identity[:2], found.file.path)
+        for found in (program.main, program.interp, *program.objects)
+        if found is not None
     }
+    return {(files[id(edge.needed_by)][0], edge.name): files[id(edge.found)] for edge in program.edges}

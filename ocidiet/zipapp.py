@@ -21,7 +21,7 @@ from ocidiet.errors import OcidietError
 from ocidiet.model import HostPath
 
 USAGE = "usage: python3 -m ocidiet.zipapp -o FILE [--bytecode]"
-_MAIN = b"import ocidiet.__main__\n"
+_MAIN = b"from ocidiet.__main__ import run\n\nrun()\n"
 _UNCHECKED_HASH = 1
 
 
