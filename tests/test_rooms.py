@@ -1,0 +1,129 @@
+"""Which room may import which, what only some may do, and how long a room may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import CHECKOUT
+
+PACKAGE = CHECKOUT / "ocidiet"
+MAX_LINES = 330  # that are not blank
+
+# The design's table.
+MAY_IMPORT = {
+    "__init__": "cli",
+    "__main__": "cli",
+    "errors": "model",
+    "model": "",
+    "fs": "model errors",
+    "elf": "model errors",
+    "ldcache": "model errors",
+    "ldconf": "model errors",
+    "search": "model errors ldconf ldcache fs",
+    "closure": "model errors fs elf search",
+    "extras": "model errors fs",
+    "tree": "model errors fs search ldcache",
+    "verify": "model errors fs closure",
+    "tar": "model errors fs",
+    "oci": "model errors commit",
+    "depfile": "model errors",
+    "unused_inputs": "model errors",
+    "report": "model errors",
+    "commit": "model errors",
+}
+NOT_YET = {"ldconf", "oci", "unused_inputs"}
+# Programs of their own, which no room imports.
+APART = {"zipapp"}
+ROOMS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem not in APART)
+
+
+def parsed(room: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{room}.py").read_text())
+
+
+def typing_only(tree: ast.Module) -> set[ast.AST]:
+    """All below `if TYPE_CHECKING:`, which is not there at run time."""
+    blocks = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    )
+    return {below for block in blocks for statement in block.body for below in ast.walk(statement)}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The rooms that an import statement names; imports are absolute, as another test asks."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name.removeprefix("ocidiet.") for alias in node.names if alias.name.startswith("ocidiet."))
+    elif isinstance(node, ast.ImportFrom) and node.module == "ocidiet":
+        yield from (alias.name for alias in node.names if alias.name != "__version__")
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ocidiet."):
+        yield (node.module or "").split(".")[1]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_imports_only_what_the_design_allows(room: str) -> None:
+    allowed = {*MAY_IMPORT, *NOT_YET} if room == "cli" else set(MAY_IMPORT[room].split())
+    # Types too: a room that names another's class knows it.
+    assert {name for node in ast.walk(parsed(room)) for name in imported(node)} - allowed == set()
+
+
+def test_every_row_has_its_room() -> None:
+    assert {*MAY_IMPORT, "cli"} - NOT_YET - set(ROOMS) == set()
+
+
+def test_no_room_imports_a_program_of_its_own() -> None:
+    assert {name for room in ROOMS for node in ast.walk(parsed(room)) for name in imported(node)} & APART == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_imports_by_absolute_name(room: str) -> None:
+    assert [ast.unparse(n) for n in ast.walk(parsed(room)) if isinstance(n, ast.ImportFrom) and n.level] == []
+
+
+def names_used(room: str) -> set[str]:
+    """The names (`print`, `os.path.isdir`) that a room's code uses at run time."""
+    tree = parsed(room)
+    skipped = typing_only(tree)
+    return {
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Name, ast.Attribute)) and node not in skipped
+    }
+
+
+PROCESS = {"print", "input", "exit", "quit", "sys", "time.time", "time.time_ns"}
+PROCESS |= {f"os.{name}" for name in ("environ", "getenv", "getcwd", "chdir", "umask", "getuid")}
+OPENS = {"open", *(f"os.{name}" for name in ("open", "read", "readv", "pread", "listdir", "scandir", "walk"))}
+OPENS |= {f"os.{name}" for name in ("readlink", "lstat", "stat", "access")}
+ASKS = {f"os.path.{name}" for name in ("exists", "lexists", "isfile", "isdir", "islink", "realpath", "getsize")}
+RUNS = {"os.system", "os.popen", "os.fork", "os.posix_spawn", "os.execv", "subprocess", "eval", "exec", "__import__"}
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("cli", "__main__")])
+def test_room_does_not_touch_the_process(room: str) -> None:
+    assert names_used(room) & PROCESS == set()
+
+
+# `commit` reads its own outputs; `cli` looks at the paths of the command line, and opens none of them.
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("fs", "commit", "cli")])
+def test_room_does_not_read_the_disk(room: str) -> None:
+    assert names_used(room) & (OPENS | ASKS) == set()
+
+
+def test_command_line_opens_no_file() -> None:
+    assert names_used("cli") & OPENS == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_runs_nothing(room: str) -> None:
+    assert names_used(room) & RUNS == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_can_be_read_in_one_go(room: str) -> None:
+    count = sum(1 for line in (PACKAGE / f"{room}.py").read_text().splitlines() if line.strip())
+    assert count <= MAX_LINES

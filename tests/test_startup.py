@@ -1,0 +1,52 @@
+"""What a run imports, as a set: start-up time is paid on every run of every build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import MAIN, PYTHON, cc, done, run
+
+# Runs a script as `python FILE` does, and tells what it imported beyond the interpreter's own start.
+# Not by `runpy`, whose own imports would hide the script's. The script ends by os._exit, which would end this too.
+WRAPPER = """
+import posix, sys
+sys.argv[:] = sys.argv[1:]
+before = set(sys.modules)
+posix._exit = sys.exit
+code = compile(open(sys.argv[0]).read(), sys.argv[0], "exec")
+try:
+    exec(code, {"__name__": "__main__", "__package__": None, "__file__": sys.argv[0]})
+except SystemExit as end:
+    assert not end.code, end.code
+sys.stderr.write(" ".join(set(sys.modules) - before))
+"""
+
+STANDARD = "__future__ _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
+COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model"
+JOB = (
+    f"{COMMON} _struct struct ocidiet.closure ocidiet.elf ocidiet.extras ocidiet.fs ocidiet.ldcache"
+    " ocidiet.search ocidiet.tar ocidiet.tree ocidiet.verify"
+)
+
+
+@pytest.mark.parametrize(
+    ("argv", "modules"),
+    [
+        (["--version"], COMMON),
+        (["--help"], COMMON),
+        (["-t", "i.tar", "-b", "hello:/hello"], JOB),
+        (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
+        (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
+    ],
+    ids=["version", "help", "job", "depfile", "verbose"],
+)
+def test_run_imports_only_what_it_uses(tmp_path: Path, argv: list[str], modules: str) -> None:
+    if "-b" in argv:
+        cc(tmp_path / "hello")
+    ended = run([PYTHON, "-ISc", WRAPPER, MAIN, *argv], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    # What the interpreter starts with, which differs between versions, does not count.
+    own = set(done([PYTHON, "-ISc", "import sys; print(*sys.modules)"]).split())
+    assert set(ended.stderr.split()) == set(modules.split()) - own

@@ -1,0 +1,230 @@
+"""How a depfile spells names, which it refuses, and the whole texts of both styles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocidiet.depfile import encode, relative, render
+from ocidiet.errors import UnencodableName
+from ocidiet.model import HostPath, Request, Trace
+
+CWD = "/home/me/my app"
+CONTROL = "a control character"
+
+
+def own_meaning(char: str) -> str:
+    return f"'{char}' has a meaning of its own to Make or Ninja"
+
+
+def render_text(
+    target: str = "out.tar",
+    read: tuple[str, ...] = (),
+    listed: tuple[str, ...] = (),
+    absent: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    style: str = "gcc",
+    cwd: str = CWD,
+) -> str:
+    here = HostPath(cwd)
+    request = Request(HostPath("o"), (), (), HostPath(""), here, here, 0, HostPath("d"), target, style, False, False)
+    trace = Trace(*(tuple(map(HostPath, paths)) for paths in (read, listed, absent)))
+    return render(target, trace, map(HostPath, own), request, outputs).decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("/usr/lib/libc.so.6", "/usr/lib/libc.so.6"),
+        ("/a b", "/a\\ b"),
+        (" a", "\\ a"),
+        ("a  b", "a\\ \\ b"),
+        ("a#b", "a\\#b"),
+        ("a$b", "a$$b"),
+        ("$(shell x)y", "$$(shell\\ x)y"),
+        ("a:b", "a\\:b"),
+        ("a\\b", "a\\b"),
+        ("a\\\\b", "a\\\\b"),
+        ("a\\ b", "a\\\\\\ b"),
+        ("a\\\\ b", "a\\\\\\\\\\ b"),
+        ("a%b", "a%b"),
+        ("a%", "a%"),
+        ("a=b", "a=b"),
+        ("=b", "./=b"),
+        ("+=b", "./+=b"),
+        ("!=b", "./!=b"),
+        ("a(b", "a(b"),
+        ("a(b)c", "a(b)c"),
+        ("(a", "(a"),
+        ("a~b", "a~b"),
+        ("/~b", "/~b"),
+        ("-x", "-x"),
+        ("@x", "@x"),
+        ("a,@!{}]+-", "a,@!{}]+-"),
+        ("\u00e9", "\u00e9"),
+        ("\udcff", "\udcff"),
+    ],
+)
+def test_name_is_written(name: str, written: str) -> None:
+    assert encode(name) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "it is empty"),
+        ("a ", "its last character is a space, ':' or '\\'"),
+        ("a:", "its last character is a space, ':' or '\\'"),
+        ("a\\", "its last character is a space, ':' or '\\'"),
+        *((f"a{char}b", own_meaning(char)) for char in ";|&*?[<>^'\"`"),
+        *((f"a{chr(code)}b", CONTROL) for code in (*range(1, 32), 127)),
+    ],
+    ids=ascii,
+)
+def test_name_is_refused_with_the_reason(name: str, why: str) -> None:
+    with pytest.raises(UnencodableName) as caught:
+        encode(name)
+    assert caught.value.message.partition(": a depfile cannot carry this name: ")[2] == why
+    assert caught.value.hint == "rename it, or leave out --depfile and let the build file name the inputs"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"a\\{char}b" for char in "#:%=$"),  # no spelling is common to both readers
+        "doc (1)",
+        "lib(m)",
+        "b)",  # ends what the `(` of an earlier name began
+        "~",
+        "~root",
+        "~/x",
+        "./~root",  # Make takes the `./` away first
+    ],
+)
+def test_name_is_refused_that_the_readers_take_for_another(name: str) -> None:
+    with pytest.raises(UnencodableName):
+        encode(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "cwd", "spelled"),
+    [
+        ("/a/b/c", "/a/b", "c"),
+        ("/a/b/c/d", "/a/b/", "c/d"),
+        ("/a/b", "/a/b", "/a/b"),
+        ("/a/bc", "/a/b", "/a/bc"),
+        ("/a", "/a/b", "/a"),
+        ("/usr/lib", "/", "usr/lib"),
+        ("/", "/", "/"),
+        ("/a/~x", "/a", "/a/~x"),
+        ("/a/b~x", "/a", "b~x"),
+    ],
+)
+def test_path_is_relative_below_the_working_directory(path: str, cwd: str, spelled: str) -> None:
+    assert relative(path, cwd) == spelled
+
+
+EVERYTHING: dict[str, Any] = {
+    "read": (f"{CWD}/build/hello", "/usr/lib/libc.so.6", f"{CWD}/=first", f"{CWD}/100% a=b", "/opt/a=b/libx.so"),
+    "listed": ("/", "/usr/lib", f"{CWD}/assets", CWD, "/srv/out"),
+    "absent": (f"{CWD}/build/libz.so.1", f"{CWD}/a b/libz.so.1"),
+    "own": ("/opt/ocidiet/ocidiet/cli.py",),
+    "outputs": (CWD, "/srv/out"),
+}
+
+GCC = """\
+out.tar: \\
+  /opt/ocidiet/ocidiet/cli.py \\
+  /usr/lib \\
+  /usr/lib/libc.so.6 \\
+  assets \\
+  build/hello \\
+  ./=first \\
+  /opt/a=b/libx.so \\
+  100%\\ a=b
+
+/opt/ocidiet/ocidiet/cli.py:
+
+/usr/lib:
+
+/usr/lib/libc.so.6:
+
+assets:
+
+build/hello:
+"""
+
+MAKE = """\
+out.tar: \\
+  / \\
+  /opt/ocidiet/ocidiet/cli.py \\
+  /usr/lib \\
+  /usr/lib/libc.so.6 \\
+  assets \\
+  build/hello \\
+  ./=first \\
+  /opt/a=b/libx.so \\
+  100%\\ a=b \\
+  $(if $(wildcard build/libz.so.1),FORCE) \\
+  $(if $(wildcard a\\ b/libz.so.1),FORCE)
+
+__ocidiet_new := $(filter-out $(__ocidiet_known), \\
+  /usr/lib \\
+  /usr/lib/libc.so.6)
+__ocidiet_known += $(__ocidiet_new)
+$(__ocidiet_new): ;
+
+/:
+
+/opt/ocidiet/ocidiet/cli.py:
+
+assets:
+
+build/hello:
+"""
+
+
+@pytest.mark.parametrize(("style", "text"), [("gcc", GCC), ("make", MAKE)], ids=["gcc", "make"])
+def test_whole_text_of_a_style(style: str, text: str) -> None:
+    assert render_text(**EVERYTHING, style=style) == text
+
+
+@pytest.mark.parametrize("style", ["gcc", "make"])
+def test_build_tree_outside_the_working_directory_has_no_empty_recipe(style: str) -> None:
+    here, tree = HostPath("/elsewhere"), HostPath(CWD)
+    request = Request(HostPath("o"), (), (), HostPath(""), tree, here, 0, HostPath("d"), "o", style, False, False)
+    trace = Trace((HostPath(f"{CWD}/libx.so"),), (), ())
+    assert render("o", trace, (), request, ()) == b"o: \\\n  /home/me/my\\ app/libx.so\n\n/home/me/my\\ app/libx.so:\n"
+
+
+def test_one_path_is_named_once_however_it_was_met() -> None:
+    assert render_text(read=("/x", "/x"), listed=("/x",), own=("/x",)) == "out.tar: \\\n  /x\n\n/x:\n"
+
+
+def test_bytes_that_are_no_text_survive() -> None:
+    assert render_text(read=("/\udcff",)) == "out.tar: \\\n  /\udcff\n\n/\udcff:\n"
+
+
+def test_equals_sign_in_every_prerequisite_is_refused() -> None:
+    with pytest.raises(UnencodableName, match="'=' in a rule's first prerequisite"):
+        render_text(read=("/a=b", "/c=d"))
+
+
+@pytest.mark.parametrize("target", ["a=b.tar", "a%b.tar", "~/b.tar", "a;b.tar", "b.tar "])
+def test_target_is_refused_that_the_readers_take_for_another(target: str) -> None:
+    with pytest.raises(UnencodableName):
+        render_text(target, read=("/x",))
+
+
+@pytest.mark.parametrize("name", ["a(b", "a)b", "a\\b"])
+def test_absent_name_is_refused_that_a_call_cannot_hold(name: str) -> None:
+    assert render_text(absent=(f"{CWD}/{name}",), read=("/x",)) == "out.tar: \\\n  /x\n\n/x:\n"
+    with pytest.raises(UnencodableName):
+        render_text(absent=(f"{CWD}/{name}",), read=("/x",), style="make")
+
+
+def test_working_directory_may_be_the_root() -> None:
+    text = render_text(read=("/usr/bin/x",), listed=("/",), cwd="/", style="make")
+    assert text == "out.tar: \\\n  / \\\n  usr/bin/x\n\n/:\n\nusr/bin/x:\n"
