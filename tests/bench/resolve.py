@@ -1,0 +1,24 @@
+"""Resolve programs and print the files of their closure: `python3 -IS resolve.py PROGRAM...`.
+
+Stands beside a copy of the package, which `bench.py` makes; starts and ends as the tool does.
+"""
+
+import gc
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from ocidiet import closure, fs
+
+gc.disable()
+root = fs.DiskRoot("", fs.Record())
+named = [(path, root.walk(path)) for path in sys.argv[1:]]
+reals = {
+    found.walk.real
+    for program in closure.Resolver(root, closure.Facts(), os.getcwd()).resolve(named).programs
+    for found in (program.main, program.interp, *program.objects)
+    if found is not None
+}
+print("\n".join(sorted(reals)), flush=True)
+os._exit(0)
