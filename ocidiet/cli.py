@@ -252,7 +252,7 @@ def pack(wanted: Request) -> None:
         [(given.name, at.walk(given.path)) for given, at in named]
     )
     added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
-    image = tree.assemble(zip(wanted.binaries, closed.programs, strict=True), added, root, record.build_tree)
+    image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, record.build_tree)
     verify.check(image, facts)
 
     outputs: list[commit.Output] = []

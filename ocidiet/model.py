@@ -210,6 +210,7 @@ class Rule:
     LD_SO_CACHE = "cache"
     DEFAULT = "default"
     EXTRA = "extra"
+    PARENT = "directory"
 
     OF_OBJECTS = (ABSOLUTE, RPATH, RUNPATH)
     """Those that an ELF file's own text decides."""

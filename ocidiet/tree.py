@@ -30,7 +30,7 @@ from ocidiet.model import (
 from ocidiet.search import expand, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ocidiet.fs import Root
 
@@ -90,18 +90,23 @@ def normal(path: str) -> str:
 
 
 class _Builder:
-    def __init__(self, root: Root, build_tree: str | None) -> None:
+    def __init__(self, root: Root, build_tree: str | None, askers: dict[object, dict[str, None]]) -> None:
         self.root = root
         self.build_tree = build_tree
+        self.askers = askers
         self.entries: dict[str, Entry] = {}
         # What a file or link in the image leads to, and the first place of each file.
         self.leads: dict[str, object] = {}
         self.first: dict[object, ImagePath] = {}
 
     def put(self, name: ImagePath, typeflag: str, source: File | None, text: str, lead: object, why: Reason) -> None:
-        base = name.rpartition("/")[2]
-        if base.startswith(".wh."):
-            raise InputError(why.needed_by[0] if why.needed_by else name, f"/{name} would delete files of a base image")
+        if name in MAYBE_LINKS and typeflag == "5":
+            return
+        asked = (*why.needed_by, f"/{name}")[0]
+        if name in MAYBE_LINKS:
+            raise InputError(asked, f"/{name} would hide a directory of a base image")
+        if name.rpartition("/")[2].startswith(".wh."):
+            raise InputError(asked, f"/{name} would delete files of a base image")
         mode = {"2": MODE_LINK, "5": MODE_DIR}.get(typeflag, MODE_FILE)
         if source is not None and source.executable:
             mode = MODE_PROGRAM
@@ -134,6 +139,9 @@ class _Builder:
             return
         self.put(name, "2", None, link_text(name, to), file.identity[:2], why)
 
+    def why(self, found: Object) -> Reason:
+        return Reason(found.rule, tuple(self.askers[_asked(found)]))
+
     # Programs ---------------------------------------------------------------------------------
 
     def program(self, source: Source, program: Program) -> Placed:
@@ -149,18 +157,17 @@ class _Builder:
                 self.link(link, target, file, why)
                 name = ImagePath(target[1:])
         name = self.file(name, file, why)
-        askers = _askers(program, name)
         # Where the image's loader will open each object: `$ORIGIN` counts from there.
         opened = {id(program.main): "/" + name}
         if program.interp is not None:
-            self.kept(program.interp, (), Reason(Rule.INTERP, (name.rpartition("/")[2],)))
+            self.kept(program.interp, (), self.why(program.interp))
             opened[id(program.interp)] = program.interp.path
         for found in program.objects:
-            opened[id(found)] = self.library(found, program, opened, askers)
+            opened[id(found)] = self.library(found, program, opened)
         return Placed(program, name)
 
-    def library(self, found: Object, program: Program, opened: dict[int, str], askers: dict[object, list[str]]) -> str:
-        why = Reason(found.rule, tuple(askers.get(found.file.identity[:2], ())))
+    def library(self, found: Object, program: Program, opened: dict[int, str]) -> str:
+        why = self.why(found)
         if found.owner is not None and "ORIGIN" in found.item:
             beside = opened[id(found.owner)].rpartition("/")[0] or "/"
             values = tokens(beside, program.default_dirs, found.owner.facts.machine)
@@ -209,10 +216,6 @@ class _Builder:
 
     def extra(self, extra: Extra) -> None:
         name, source = extra.name, extra.source
-        if name in MAYBE_LINKS and extra.typeflag == "5":
-            return
-        if name in MAYBE_LINKS:
-            raise InputError(extra.reason.needed_by[0], f"/{name} would hide a directory of a base image")
         if source is None:
             self.put(name, extra.typeflag, None, extra.linkname, extra.linkname, extra.reason)
         elif extra.typeflag == "2":
@@ -226,8 +229,7 @@ class _Builder:
             while above:
                 there = self.entries.get(above)
                 if there is None:
-                    if above not in MAYBE_LINKS:
-                        self.put(ImagePath(above), "5", None, "", None, Reason("directory", ()))
+                    self.put(ImagePath(above), "5", None, "", None, Reason(Rule.PARENT, ()))
                 elif there.typeflag != "5":
                     raise PlaceConflict(above, _told(there), (name, "needs a directory there"))
                 above = above.rpartition("/")[0]
@@ -243,24 +245,30 @@ def _told(entry: Entry) -> tuple[str, str]:
     return what, f"{entry.reason.rule} {who}".strip()
 
 
-def _askers(program: Program, name: str) -> dict[object, list[str]]:
-    """For each file the names of those that need it, in the loader's order."""
-    askers: dict[object, list[str]] = {}
-    for edge in program.edges:
-        by = edge.needed_by
-        shown = name.rpartition("/")[2] if by is program.main else by.name.rpartition("/")[2]
-        told = askers.setdefault(edge.found.file.identity[:2], [])
-        if shown not in told:
-            told.append(shown)
+def _asked(found: Object) -> object:
+    return found.rule == Rule.INTERP, found.file.identity[:2]
+
+
+def _askers(programs: Iterable[tuple[Source, Program]]) -> dict[object, dict[str, None]]:
+    """For each library the names of those that need it, for each interpreter its programs', in order."""
+    askers: dict[object, dict[str, None]] = {}
+    for source, program in programs:
+        main = (source.dest or program.main.walk.spelled).rpartition("/")[2]
+        if program.interp is not None:
+            askers.setdefault(_asked(program.interp), {})[main] = None
+        for by, _, found in program.edges:
+            if found is not program.interp:
+                name = main if by is program.main else by.name.rpartition("/")[2]
+                askers.setdefault(_asked(found), {})[name] = None
     return askers
 
 
 def assemble(
-    programs: Iterable[tuple[Source, Program]], added: Iterable[Extra], root: Root, build_tree: str | None
+    programs: Sequence[tuple[Source, Program]], added: Iterable[Extra], root: Root, build_tree: str | None
 ) -> Tree:
     """The image's tree. Raises `PlaceConflict` for two files in one place, `InputError` for a name
     that an image must not hold."""
-    builder = _Builder(root, build_tree)
+    builder = _Builder(root, build_tree, _askers(programs))
     placed = tuple([builder.program(source, program) for source, program in programs])
     for extra in added:
         builder.extra(extra)

@@ -11,7 +11,7 @@ from ocidiet import cli, extras, tree, verify
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Tree
+from ocidiet.model import Reason, Rule, Tree
 from ocidiet.tree import link_text, normal, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new
@@ -98,7 +98,7 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     programs = Resolver(root, facts, build).resolve(walks).programs
     given = [cli.source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
-    made = tree.assemble(zip(sources, programs, strict=True), added, root, build)
+    made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, build)
     verify.check(made, facts)
     return made
 
@@ -386,6 +386,7 @@ STATIC: Names = {"app": make(dynamic=False), "other": make(dynamic=False), ".wh.
         pytest.param(
             [], "app:/lib64", "app:/lib64: /lib64 would hide a directory of a base image", id="file as /lib64"
         ),
+        pytest.param(["app:/bin"], "", "app:/bin: /bin would hide a directory of a base image", id="program as /bin"),
         pytest.param(["app:/"], "", "app:/: a program needs a file's name for its place", id="no name"),
     ],
 )
@@ -422,4 +423,19 @@ def test_modes_tell_programs_from_files(tmp_path: Path) -> None:
         "t/app": "0o755",
         "t/data": "0o644",
         "t/link": "0o777",
+    }
+
+
+def test_reason_names_all_that_need_a_file(tmp_path: Path) -> None:
+    root: Names = {
+        INTERP: LOADER,
+        "/lib64/liba.so": make(needed=("libb.so", "ld-linux-x86-64.so.2")),
+        "/lib64/libb.so": make(),
+    }
+    build: Names = {"x": program("liba.so"), "y": program("libb.so"), "z": program("liba.so")}
+    made = assembled(tmp_path, root, build, "x:/opt/x", "y:/opt/y", "z:/opt/one")
+    assert {entry.name: entry.reason for entry in made.entries if entry.name.startswith("lib64/")} == {
+        "lib64/ld-linux-x86-64.so.2": Reason(Rule.INTERP, ("x", "y", "one")),
+        "lib64/liba.so": Reason(Rule.DEFAULT, ("x", "one")),
+        "lib64/libb.so": Reason(Rule.DEFAULT, ("liba.so", "y")),
     }
