@@ -12,7 +12,7 @@ import time
 
 from ocidiet import __version__
 from ocidiet.errors import OcidietError, OutputError, UsageError, shown
-from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Request, Source, below
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Request, Search, Source, below
 
 if TYPE_CHECKING:
     import signal as _signal
@@ -223,7 +223,7 @@ def request(options: dict[str, list[str]], cwd: str) -> Request:
         sources["--extra"],
         HostPath(root),
         HostPath(os.path.realpath(build_tree)),
-        HostPath(cwd),
+        Search(HostPath(cwd)),
         int(mtime),
         None if depfile is None else HostPath(depfile),
         one("--depfile-target", tar),
@@ -248,7 +248,7 @@ def pack(wanted: Request) -> None:
 
     facts = closure.Facts()
     named = [(given, root if given.in_root else host) for given in wanted.binaries]
-    closed = closure.Resolver(root, facts, wanted.cwd).resolve(
+    closed = closure.Resolver(root, facts, wanted.search).resolve(
         [(given.name, at.walk(given.path)) for given, at in named]
     )
     added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
@@ -318,8 +318,10 @@ def _own_files(record: fs.Record) -> list[HostPath]:
     if archive is not None:
         return [HostPath(os.path.realpath(archive))]
     modules = [sys.modules[name] for name in sys.modules if name.startswith("ocidiet.")]
-    names = {os.path.basename(module.__file__ or "") for module in modules} | {"__init__.py", "__main__.py"}
-    return [HostPath(f"{here}/{name}") for name in names] + ([] if below(here, record.build_tree) else [here])
+    files = {HostPath(os.path.realpath(module.__file__ or "")) for module in modules}
+    files |= {HostPath(f"{here}/{name}") for name in ("__init__.py", "__main__.py")}
+    directories = {HostPath(os.path.dirname(file)) for file in files}
+    return [*files, *(path for path in directories if not below(path, record.build_tree))]
 
 
 def _makefile() -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet.fs import Root
-    from ocidiet.model import ElfFacts, File, Identity, Walk
+    from ocidiet.model import ElfFacts, File, Identity, Search, Walk
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits).
 _ABI_INTERP = {
@@ -55,11 +55,11 @@ class Facts:
 class Resolver:
     """Resolves programs inside one root; loaders, searches and facts are shared between them."""
 
-    def __init__(self, root: Root, facts: Facts, cwd: str) -> None:
+    def __init__(self, root: Root, facts: Facts, search: Search) -> None:
         self._root = root
         self._facts = facts
-        self._cwd = cwd
-        self._loaders = Loaders(root, cwd)
+        self._cwd = search.cwd
+        self._loaders = Loaders(root, search)
 
     def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
         """The closure of programs: each a name for messages, and the way to its file.

@@ -86,14 +86,14 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     if request.depfile_style == "gcc":
         not_named.add("/")  # an empty name to Ninja's log of dependencies, however it is spelled to CMake
     paths = {*trace.read, *own, *(path for path in trace.listed if path not in not_named)}
-    names = {path: encode(relative(path, request.cwd)) for path in paths}
+    names = {path: encode(relative(path, request.search.cwd)) for path in paths}
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.
     order = sorted(names, key=lambda path: ("=" in names[path], os.fsencode(names[path])))
     if order and "=" in names[order[0]]:
         raise UnencodableName(order[0], "'=' in a rule's first prerequisite")
     prerequisites: list[str] = [names[path] for path in order]
     if request.depfile_style == "make":
-        prerequisites += [_if_it_appears(path, request.cwd) for path in trace.absent]
+        prerequisites += [_if_it_appears(path, request.search.cwd) for path in trace.absent]
     rules = [" \\\n  ".join([encode(target) + ":", *prerequisites])]
     settled: list[str] = []
     if request.depfile_style == "make":

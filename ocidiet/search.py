@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ocidiet.fs import Root
-    from ocidiet.model import ElfFacts, Walk
+    from ocidiet.model import ElfFacts, Search, Walk
 
     Examine = Callable[[Walk], "ElfFacts | Passed"]
     Candidate = tuple[str, str, str, "Object | None"]
@@ -96,21 +96,18 @@ def tokens(directory: str, default_dirs: tuple[str, ...], machine: int) -> dict[
     return values
 
 
-def inherited(by: Object) -> tuple[Object, ...]:
-    """Whose DT_RPATH counts for what `by` loads: its own and its loaders', nearest first.
-
-    One that has a DT_RUNPATH contributes none, but does not end the chain.
-    """
-    own = by.facts.rpath is not None and by.facts.runpath is None
-    return (by, *by.rpath_owners) if own else by.rpath_owners
+def inherited(by: Object) -> Object | None:
+    """The nearest whose DT_RPATH counts for what `by` loads, itself or a loader above it; behind it
+    follow its `rpath_next`. One that has a DT_RUNPATH contributes none, but does not end the chain."""
+    return by if by.facts.rpath is not None and by.facts.runpath is None else by.rpath_next
 
 
 class Loaders:
     """The loaders of one root; each, and the root's ld.so.cache, is read once."""
 
-    def __init__(self, root: Root, cwd: str) -> None:
+    def __init__(self, root: Root, search: Search) -> None:
         self._root = root
-        self._cwd = cwd
+        self._search = search
         self._cache: Cache | None = None
         self._known: dict[str, Glibc] = {}
 
@@ -121,7 +118,7 @@ class Loaders:
             if self._cache is None:
                 self._cache = Cache(self._content(self._root.walk(LD_SO_CACHE, renewed=True)))
             directories = system_dirs(self._content(interp.walk), interp.facts.bits)
-            loader = self._known[interp.path] = Glibc(self._root, directories, self._cache, self._cwd)
+            loader = self._known[interp.path] = Glibc(self._root, directories, self._cache, self._search)
         return loader
 
     def _content(self, walk: Walk) -> bytes:
@@ -135,19 +132,20 @@ class Loaders:
 class Glibc:
     """glibc's loader: `ld.so`."""
 
-    def __init__(self, root: Root, default_dirs: tuple[str, ...], cache: Cache, cwd: str) -> None:
-        """`cwd` is what an empty or relative item of a path list counts from."""
+    def __init__(self, root: Root, default_dirs: tuple[str, ...], cache: Cache, search: Search) -> None:
         self.default_dirs = default_dirs
         self._root = root
         self._cache = cache
-        self._cwd = cwd.rstrip("/")
+        self._cwd = search.cwd.rstrip("/")
         # What was found for names whose search depended on nothing but the name.
         self._plain: dict[tuple[str, int, int], tuple[tuple[Probe, ...], Walk | None, ElfFacts | None, str]] = {}
 
     def lookup(self, name: str, by: Object, examine: Examine) -> Lookup:
         """Search for `name`, which `by` needs; `examine` says whether the loader takes a file."""
         facts = by.facts
-        plain = "/" not in name and facts.runpath is None and not inherited(by) and not facts.flags_1 & DF_1_NODEFLIB
+        plain = (
+            "/" not in name and facts.runpath is None and inherited(by) is None and not facts.flags_1 & DF_1_NODEFLIB
+        )
         key = (name, facts.machine, facts.bits)
         if plain and key in self._plain:
             probes, walk, found, rule = self._plain[key]
@@ -209,8 +207,10 @@ class Glibc:
             yield path, Rule.ABSOLUTE, name, by
             return
         if by.facts.runpath is None:
-            for owner in inherited(by):
+            owner = inherited(by)
+            while owner is not None:
                 yield from self._listed(owner.facts.rpath or "", name, Rule.RPATH, owner)
+                owner = owner.rpath_next
         else:
             yield from self._listed(by.facts.runpath, name, Rule.RUNPATH, by)
         no_defaults = bool(by.facts.flags_1 & DF_1_NODEFLIB)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import TYPE_CHECKING, Program, Tree
+from ocidiet.model import TYPE_CHECKING, HostPath, Program, Search, Tree
 
 if TYPE_CHECKING:
     from ocidiet.model import Entry
@@ -42,7 +42,7 @@ def check(tree: Tree, facts: Facts) -> None:
     files that it was meant to have. `facts` are those of the walk that made the tree."""
     root = TreeRoot(tree)
     named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
-    inside = Resolver(root, facts, "/").resolve(named, " inside the image")
+    inside = Resolver(root, facts, Search(HostPath("/"))).resolve(named, " inside the image")
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
         wrong = [key for key in meant if meant[key] != served.get(key)]

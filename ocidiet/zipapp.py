@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 
 from ocidiet.commit import Output
@@ -29,13 +30,12 @@ def build(path: HostPath, bytecode: bool) -> None:
     """Write the one-file tool to `path`, executable. Raises `OutputError`."""
     here = os.path.dirname(os.path.abspath(__file__))
     members = [("__main__.py", _MAIN)]
-    for name in sorted(os.listdir(here)):
-        if name.endswith(".py") and name != os.path.basename(__file__):
-            with open(os.path.join(here, name), "rb") as source:
-                text = source.read()
-            members.append((f"ocidiet/{name}", text))
-            if bytecode:
-                members.append((f"ocidiet/{name}c", _compiled(f"ocidiet/{name}", text)))
+    for name in sorted(_sources(here)):
+        with open(os.path.join(here, name), "rb") as source:
+            text = source.read()
+        members.append((f"ocidiet/{name}", text))
+        if bytecode:
+            members.append((f"ocidiet/{name}c", _compiled(f"ocidiet/{name}", text)))
     output = Output(path)
     try:
         output.write(b"#!/usr/bin/env python3\n" + _zip(members))
@@ -44,6 +44,13 @@ def build(path: HostPath, bytecode: bool) -> None:
         output.discard()
     mode = os.stat(path).st_mode
     os.chmod(path, mode | (mode & 0o444) >> 2)
+
+
+def _sources(here: str) -> Iterator[str]:
+    for directory, _, names in os.walk(here):
+        for name in names:
+            if name.endswith(".py") and name != os.path.basename(__file__):
+                yield os.path.relpath(os.path.join(directory, name), here)
 
 
 def _zip(members: list[tuple[str, bytes]]) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import CHECKOUT, HELLO, cc, done
 
-ROOMS = sorted(path.name for path in (CHECKOUT / "ocidiet").glob("*.py"))
+ROOMS = sorted(path.relative_to(CHECKOUT / "ocidiet").as_posix() for path in (CHECKOUT / "ocidiet").rglob("*.py"))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
 STANDARD = "__future__ _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
-COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model"
+MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
+COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 JOB = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.elf ocidiet.extras ocidiet.fs ocidiet.ldcache"
     " ocidiet.search ocidiet.tar ocidiet.tree ocidiet.verify"

@@ -9,14 +9,15 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from ocidiet import closure, fs
+from ocidiet import closure, fs, model
 
 gc.disable()
 root = fs.DiskRoot("", fs.Record())
+search = model.Search(model.HostPath(os.getcwd()))
 named = [(path, root.walk(path)) for path in sys.argv[1:]]
 reals = {
     found.walk.real
-    for program in closure.Resolver(root, closure.Facts(), os.getcwd()).resolve(named).programs
+    for program in closure.Resolver(root, closure.Facts(), search).resolve(named).programs
     for found in (program.main, program.interp, *program.objects)
     if found is not None
 }

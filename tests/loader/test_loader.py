@@ -16,6 +16,7 @@ import pytest
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot, Record
+from ocidiet.model import HostPath, Search
 from tests.support import clean_env, done, need, run
 from tests.unit.elfmaker import INTERP
 
@@ -53,7 +54,7 @@ def told_by_ocidiet(cwd: Path) -> list[str] | str:
     root = DiskRoot("", Record())
     program = str(cwd / "program")
     try:
-        found = Resolver(root, Facts(), str(cwd)).resolve([(program, root.walk(program))]).programs[0]
+        found = Resolver(root, Facts(), Search(HostPath(str(cwd)))).resolve([(program, root.walk(program))]).programs[0]
     except MissingLibraries as error:
         if any("stops here" in probe.outcome for lookup in error.lookups for probe in lookup.probes):
             return "refused"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -14,6 +13,7 @@ from elftools.elf.segments import InterpSegment
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot, Record
+from ocidiet.model import HostPath, Search
 from tests.support import need, run
 from tests.unit.elfmaker import INTERP
 
@@ -55,7 +55,7 @@ def test_machine_every_program_has_the_objects_that_its_loader_lists(capsys: pyt
         loaders = {**dict.fromkeys(interps, STATIC), **dict(zip(dynamic, pool.map(listed, dynamic), strict=True))}
 
     root = DiskRoot("", Record())
-    resolver = Resolver(root, Facts(), str(Path.cwd()))
+    resolver = Resolver(root, Facts(), Search(HostPath("/")))
     ours, ours_interps = {}, {}
     for path in interps:
         try:

@@ -12,7 +12,7 @@ import pytest
 from ocidiet import __version__, cli, tar
 from ocidiet.cli import HELP, USAGE, main, parse, request, source
 from ocidiet.errors import UsageError
-from ocidiet.model import HostPath, ImagePath, Request
+from ocidiet.model import HostPath, ImagePath, Request, Search
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 
 CWD = "/home/me"
@@ -160,7 +160,18 @@ def plain(cwd: str) -> dict[str, Any]:
     """The fields of the least request."""
     here = HostPath(cwd)
     least = Request(
-        HostPath("i.tar"), (source("x", cwd),), (), HostPath(""), here, here, 0, None, "i.tar", "gcc", False, False
+        HostPath("i.tar"),
+        (source("x", cwd),),
+        (),
+        HostPath(""),
+        here,
+        Search(here),
+        0,
+        None,
+        "i.tar",
+        "gcc",
+        False,
+        False,
     )
     return dict(zip(Request._fields, least, strict=True))
 
@@ -336,7 +347,9 @@ def prerequisites(depfile: Path) -> list[str]:
 
 def test_depfile_names_the_tool_s_own_files(tool: Any, cwd: str) -> None:
     assert tool("-t", "i.tar", "-e", "f:/f", "--depfile", "d") == (0, "", "")
-    own = {f"{CHECKOUT}/ocidiet/{name}.py" for name in ("__init__", "cli", "depfile", "extras", "fs", "model", "tar")}
+    own = {
+        f"{CHECKOUT}/ocidiet/{name}.py" for name in ("__init__", "cli", "depfile", "extras", "fs", "model/disk", "tar")
+    }
     assert own - set(prerequisites(Path(cwd, "d"))) == set()
 
 

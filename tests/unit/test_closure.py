@@ -13,7 +13,7 @@ from ocidiet import elf
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Closure, ElfFacts, Program
+from ocidiet.model import Closure, ElfFacts, HostPath, Program, Search
 from tests.unit.elfmaker import AARCH64, INTERP, LOADER, lay, make, program
 
 Names = Mapping[str, bytes | str | None]
@@ -23,7 +23,9 @@ LIB = make()
 def resolve(top: Path, names: Names, *programs: str) -> Closure:
     """The closure of `programs` in a root of `names` and a loader, read once for all of them."""
     root = DiskRoot(lay(top, {INTERP: LOADER, "/usr/lib64": None, **names}), Record())
-    return Resolver(root, Facts(), "/cwd").resolve([(path, root.walk(path)) for path in programs or ("/main",)])
+    return Resolver(root, Facts(), Search(HostPath("/cwd"))).resolve(
+        [(path, root.walk(path)) for path in programs or ("/main",)]
+    )
 
 
 def told(found: Program) -> list[tuple[str, str, str]]:
@@ -111,7 +113,7 @@ def test_empty_names_are_needed_by_nobody(tmp_path: Path) -> None:
 )
 def test_static_program_stands_alone(tmp_path: Path, data: bytes) -> None:
     found = resolve(tmp_path, {"/main": data}).programs[0]
-    assert (found.main.path, found[1:]) == ("/main", (None, (), (), ()))
+    assert found == Program(found.main, None, (), (), ())
 
 
 def test_library_as_a_program_gets_the_loader_of_its_abi(tmp_path: Path) -> None:
@@ -249,7 +251,7 @@ def test_chain_of_libraries_needs_neither_stack_nor_time(tmp_path: Path) -> None
         lay(top, {INTERP: LOADER, **names})
         root = DiskRoot(str(top), Record())
         started = time.process_time()
-        found = Resolver(root, Facts(), "/").resolve([("/main", root.walk("/main"))]).programs[0]
+        found = Resolver(root, Facts(), Search(HostPath("/"))).resolve([("/main", root.walk("/main"))]).programs[0]
         spent = time.process_time() - started
         assert [o.name for o in found.objects] == [f"l{n}" for n in range(count + 1)]
         return spent
@@ -289,6 +291,6 @@ def test_trace_names_what_was_read_and_searched(tmp_path: Path) -> None:
     }
     record = Record()
     root = DiskRoot(lay(tmp_path, {INTERP: LOADER, **names}), record)
-    Resolver(root, Facts(), "/").resolve([("main", root.walk("/bin/main"))])
+    Resolver(root, Facts(), Search(HostPath("/"))).resolve([("main", root.walk("/bin/main"))])
     inside = [[path.removeprefix(str(tmp_path)) for path in paths] for paths in record.trace()]
     assert inside == [["/bin/main", "/lib64/a", "/lib64/a.1", INTERP], ["/bin", "/etc", "/l", "/lib64"], []]

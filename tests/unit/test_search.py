@@ -11,7 +11,7 @@ import pytest
 from ocidiet import elf
 from ocidiet.fs import Look
 from ocidiet.ldcache import Cache
-from ocidiet.model import ElfFacts, Lookup, Object, Probe, Rule, Walk
+from ocidiet.model import ElfFacts, HostPath, Lookup, Object, Probe, Rule, Search, Walk
 from ocidiet.search import DF_1_NODEFLIB, Glibc, Passed, expand, system_dirs, tokens
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, make
@@ -121,7 +121,7 @@ def ask(names: Names, *chain: str, cached: Mapping[str, str] | None = None, main
     """The program `main` asks for the first name of the chain, what serves it for the next: the last search."""
     root = FakeRoot(names)
     cache = Cache(new([(name, path, ELF_X86_64, 0) for name, path in (cached or {}).items()]))
-    glibc, examine = Glibc(root, DIRS, cache, "/cwd"), reader(root)
+    glibc, examine = Glibc(root, DIRS, cache, Search(HostPath("/cwd"))), reader(root)
     walk = root.walk(main)
     facts = examine(walk)
     assert isinstance(facts, ElfFacts)
@@ -348,7 +348,9 @@ def test_lookup_answer_tells_who_asked_and_whose_path_led_there() -> None:
     assert found.owner is not None
     told = (found.name, found.path, found.walk.real, found.rule, found.item, found.needed_by.path, found.owner.path)
     assert told == ("x", "/p/x", "/p/y", "RPATH", "$ORIGIN", "/p/a", "/p/main")
-    assert [owner.path for owner in found.rpath_owners] == ["/p/a", "/p/main"]
+    assert found.rpath_next is not None
+    assert found.rpath_next.rpath_next is not None
+    assert (found.rpath_next.path, found.rpath_next.rpath_next.path) == ("/p/a", "/p/main")
 
 
 def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
@@ -360,7 +362,7 @@ def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
             return super().look(path)
 
     root = Watched({"/p/main": LIB, "/p/other": LIB, "/lib64/other": LIB, **X_IN_DEFAULT})
-    glibc, examine = Glibc(root, DIRS, Cache(b""), "/"), reader(root)
+    glibc, examine = Glibc(root, DIRS, Cache(b""), Search(HostPath("/"))), reader(root)
     facts = elf.parse(lambda size, at: LIB[at : at + size], len(LIB))
     mains = [Object(path, root.walk(path), facts, Rule.PROGRAM, None) for path in ("/p/main", "/p/other")]
     first, second = [glibc.lookup("x", main, examine) for main in mains]

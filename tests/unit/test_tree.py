@@ -11,7 +11,7 @@ from ocidiet import cli, extras, tree, verify
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Reason, Rule, Tree
+from ocidiet.model import HostPath, Reason, Rule, Search, Tree
 from ocidiet.tree import link_text, normal, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new
@@ -95,7 +95,7 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     sources = [cli.source(text, build) for text in binaries]
     facts = Facts()
     walks = [(given.name, (root if given.in_root else host).walk(given.path)) for given in sources]
-    programs = Resolver(root, facts, build).resolve(walks).programs
+    programs = Resolver(root, facts, Search(HostPath(build))).resolve(walks).programs
     given = [cli.source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
     made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, build)

@@ -1,0 +1,64 @@
+"""Every value that crosses a room: what the other rooms take and give.
+
+Page one for a newcomer, in the order of a run: `asked`, `disk`, `loading`, `image`. Values never
+change once made; names are the field's own (gABI, tar, OCI, Make); units stand in the name. Strings
+that came from the file system or from an ELF file are decoded with `os.fsdecode`, so that any byte
+survives.
+"""
+
+from ocidiet.model.asked import Request, Search, Source
+from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
+from ocidiet.model.disk import File, Hop, Identity, Trace, Walk
+from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
+from ocidiet.model.loading import (
+    Closure,
+    Config,
+    Dlopen,
+    Edge,
+    ElfFacts,
+    Filter,
+    Lookup,
+    Notice,
+    Object,
+    Priority,
+    Probe,
+    Program,
+    ReachedBy,
+    Rule,
+)
+
+__all__ = [
+    "TYPE_CHECKING",
+    "Closure",
+    "Config",
+    "DepName",
+    "Dlopen",
+    "Edge",
+    "ElfFacts",
+    "Entry",
+    "Extra",
+    "File",
+    "Filter",
+    "Hop",
+    "HostPath",
+    "Identity",
+    "ImagePath",
+    "Lookup",
+    "NamedTuple",
+    "Notice",
+    "Object",
+    "Placed",
+    "Priority",
+    "Probe",
+    "Program",
+    "ReachedBy",
+    "Reason",
+    "Request",
+    "Rule",
+    "Search",
+    "Source",
+    "Trace",
+    "Tree",
+    "Walk",
+    "below",
+]

@@ -1,0 +1,213 @@
+"""What an ELF file says, and what the loader makes of it."""
+
+from __future__ import annotations
+
+from ocidiet.model.base import NamedTuple
+from ocidiet.model.disk import File, Walk
+
+
+class Priority:
+    """How badly a dlopen note wants its library (UAPI, "ELF dlopen metadata"), most first."""
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    SUGGESTED = "suggested"
+
+    ALL = (REQUIRED, RECOMMENDED, SUGGESTED)
+
+
+class Dlopen(NamedTuple):
+    """One object of a dlopen note."""
+
+    sonames: tuple[str, ...]
+    """Alternatives, the preferred one first."""
+    priority: str
+    feature: str
+
+
+class Filter(NamedTuple):
+    """A DT_AUXILIARY or DT_FILTER entry: a library that stands before the object itself."""
+
+    name: str
+    required: bool
+    """DT_FILTER: its absence is fatal."""
+
+
+class ElfFacts(NamedTuple):
+    """What the loader reads in an ELF file's headers; names as in the gABI."""
+
+    bits: int
+    """EI_CLASS: 32 or 64."""
+    little_endian: bool
+    """EI_DATA."""
+    machine: int
+    """e_machine."""
+    dynamic: bool
+    """There is a PT_DYNAMIC; without one the program is static."""
+    interp: str | None
+    """PT_INTERP."""
+    needed: tuple[str, ...]
+    soname: str | None
+    rpath: str | None
+    runpath: str | None
+    flags_1: int
+    """DT_FLAGS_1."""
+    e_flags: int = 0
+    filters: tuple[Filter, ...] = ()
+    audit: str | None = None
+    """DT_AUDIT; names divided by colons."""
+    depaudit: str | None = None
+    """DT_DEPAUDIT; as `audit`."""
+    dlopen_notes: tuple[bytes, ...] = ()
+    """The JSON text of each `.note.dlopen`, as it stands in the file."""
+
+
+class Rule:
+    """Where a file was found; in the loader's own order of search."""
+
+    PROGRAM = "program"
+    INTERP = "interpreter"
+    SCRIPT = "#!"
+    ABSOLUTE = "path"
+    RPATH = "RPATH"
+    LIBRARY_PATH = "LD_LIBRARY_PATH"
+    RUNPATH = "RUNPATH"
+    LD_SO_CACHE = "cache"
+    DEFAULT = "default"
+    PATH_FILE = "path file"
+    """musl's etc/ld-musl-ARCH.path."""
+    CONFIG = "loader's configuration"
+    EXTRA = "extra"
+    PARENT = "directory"
+
+    OF_OBJECTS = (ABSOLUTE, RPATH, RUNPATH)
+    """Those that an ELF file's own text decides."""
+
+
+class ReachedBy:
+    """How an object came to be asked for."""
+
+    NEEDED = "NEEDED"
+    INTERP = "INTERP"
+    PRELOAD = "PRELOAD"
+    """LD_PRELOAD or /etc/ld.so.preload."""
+    FILTER = "FILTER"
+    """DT_FILTER or DT_AUXILIARY."""
+    AUDIT = "AUDIT"
+    DLOPEN_NOTE = "DLOPEN_NOTE"
+    LIBGCC_S = "LIBGCC_S"
+    """glibc opens libgcc_s.so.1 by itself, to unwind the stack."""
+    HWCAPS = "HWCAPS"
+    """Served to loaders on better CPUs alone; see `Program.levels`."""
+    SCRIPT = "SCRIPT"
+    """What a script's first line starts."""
+
+
+class Probe(NamedTuple):
+    """One place where a name was looked for."""
+
+    path: str
+    rule: str
+    outcome: str
+    """`found`, or why not, in words."""
+
+
+class Object(NamedTuple):
+    """An ELF file as one program's loader sees it."""
+
+    name: str
+    """As it was asked for: a NEEDED entry, a PT_INTERP, a program as the user spelled it."""
+    walk: Walk
+    facts: ElfFacts
+    rule: str
+    needed_by: Object | None
+    """The object whose request brought it in (the loader's `l_loader`); None for a program."""
+    item: str = ""
+    """For RPATH, LIBRARY_PATH, RUNPATH and ABSOLUTE: the text that led here, tokens not expanded."""
+    owner: Object | None = None
+    """Whose text `item` is: tokens in it count from there."""
+    rpath_next: Object | None = None
+    """The nearest loader above it whose DT_RPATH counts for what it loads; then that one's next."""
+    subdir: str = ""
+    """Below the directory of the search, as `glibc-hwcaps/x86-64-v3`."""
+    reached_by: str = ReachedBy.NEEDED
+
+    @property
+    def path(self) -> str:
+        """As the loader opens it."""
+        return self.walk.path
+
+    @property
+    def file(self) -> File:
+        """The file behind the path."""
+        assert self.walk.file is not None
+        return self.walk.file
+
+
+class Lookup(NamedTuple):
+    """One name, searched for."""
+
+    name: str
+    needed_by: Object
+    probes: tuple[Probe, ...]
+    found: Object | None
+
+
+class Edge(NamedTuple):
+    """`needed_by` asked for `name` and was served with `found`."""
+
+    needed_by: Object
+    name: str
+    found: Object
+
+
+class Config(NamedTuple):
+    """A file that the loader itself reads, and without which it would find something else."""
+
+    walk: Walk
+    needed_by: str
+
+
+class Notice(NamedTuple):
+    """What a user should hear about that stops nothing."""
+
+    text: str
+    warning: bool
+    """Else it is told with `-v` only."""
+
+
+class Program(NamedTuple):
+    """One program and all that its loader maps, in the loader's order."""
+
+    main: Object
+    interp: Object | None
+    objects: tuple[Object, ...]
+    """Without the program and its interpreter; a file that was opened under two names stands twice."""
+    edges: tuple[Edge, ...]
+    default_dirs: tuple[str, ...]
+    """Where the loader looks last, without trailing slashes."""
+    missing: tuple[Lookup, ...] = ()
+    """What the loader would not start without, and nothing serves."""
+    configs: tuple[Config, ...] = ()
+    levels: tuple[Program, ...] = ()
+    """The same program as loaders on better CPUs see it, where they see other files."""
+    runs: tuple[Program, ...] = ()
+    """For a script: what its first line starts. A script itself has no objects."""
+    level: str = ""
+    """For one of `levels`: the best subdirectory of glibc-hwcaps that its CPU knows."""
+
+    def parts(self) -> list[Program]:
+        """The program itself, its levels, and those of all that it runs."""
+        return [self, *self.levels, *(part for program in self.runs for part in program.parts())]
+
+
+class Closure(NamedTuple):
+    """Every program that was asked for."""
+
+    programs: tuple[Program, ...]
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def missing(self) -> tuple[Lookup, ...]:
+        """Of all programs, and of all that they run."""
+        return tuple(lookup for program in self.programs for part in program.parts() for lookup in part.missing)
