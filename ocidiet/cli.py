@@ -253,7 +253,7 @@ def pack(wanted: Request) -> None:
     )
     added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
     image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, record.build_tree)
-    verify.check(image, facts)
+    verify.check(image, facts, wanted.search)
 
     outputs: list[commit.Output] = []
     try:

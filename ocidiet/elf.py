@@ -12,26 +12,31 @@ import os
 import struct
 
 from ocidiet.errors import BadElf
-from ocidiet.model import TYPE_CHECKING, ElfFacts
+from ocidiet.model import TYPE_CHECKING, Dlopen, ElfFacts, Filter, NamedTuple, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
 
 ET_EXEC, ET_DYN = 2, 3
-PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PN_XNUM = 0xFFFF
-DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1, 5, 10, 14, 15, 29
-DT_FLAGS_1 = 0x6FFFFFFB
+DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 0, 1, 4, 5, 6, 10
+DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH = 14, 15, 29, 0x6FFFFEF5
+DT_DEPAUDIT, DT_AUDIT, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFFB
+DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
+NT_DLOPEN = 0x407C0C0A
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
 
 MAX_PHNUM = 4096
 MAX_DYNAMIC_BYTES = 4 << 20
 MAX_STRING_BYTES = 4096
 MAX_NEEDED = 65536
+MAX_NOTE_BYTES = 1 << 20
+MAX_SYMBOLS_BYTES = 64 << 20
 _FIRST_READ_BYTES = 4096
 NOT_ELF = "not an ELF file"
 
@@ -41,6 +46,9 @@ _EHDR = {1: "16xHHIIIIIHHHHHH", 2: "16xHHIQQQIHHHHHH"}
 _PHDR = {1: "IIIIIIII", 2: "IIQQQQQQ"}
 _DYN = {1: "iI", 2: "qQ"}
 _SH_INFO = {1: (28, "I"), 2: (44, "I")}
+_SYM = {1: "I8xBxH", 2: "IBxH16x"}
+
+_TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
 
 _structs: dict[str, struct.Struct] = {}
 
@@ -52,12 +60,22 @@ def _struct(fmt: str) -> struct.Struct:
     return made
 
 
-def parse(pread: Pread, size_bytes: int) -> ElfFacts:
-    """The facts of an ELF file of `size_bytes`.
+class _Headers(NamedTuple):
+    ei_class: int
+    order: str
+    machine: int
+    e_flags: int
+    interp: str | None
+    dynamic: tuple[int, int, int] | None
+    """Offset, p_filesz, and the offset of the program header."""
+    loads: list[tuple[int, int, int]]
+    notes: tuple[bytes, ...]
+    span: Callable[[int, int, str, str, int], bytes]
+    """(offset, length, what, field, offset of the field) -> bytes, all inside the file."""
+    bad: Callable[[str, str, int], BadElf]
 
-    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
-    lies outside the file.
-    """
+
+def _headers(pread: Pread, size_bytes: int) -> _Headers:
     head = pread(_FIRST_READ_BYTES, 0)
     if head[:4] != b"\x7fELF":
         raise BadElf(NOT_ELF if head else "empty file")
@@ -81,7 +99,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     ehdr = _struct(order + _EHDR[ei_class])
     if len(head) < ehdr.size:
         raise bad("truncated ELF header", "e_ident", 0)
-    e_type, machine, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    e_type, machine, _, _, phoff, shoff, e_flags, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
     phdr = _struct(order + _PHDR[ei_class])
@@ -109,6 +127,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     table = span(phoff, phnum * phdr.size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
     interp = dynamic = None
     loads = []
+    notes: tuple[bytes, ...] = ()
     for index, fields in enumerate(phdr.iter_unpack(table)):
         if ei_class == 1:
             p_type, offset, vaddr, _, filesz = fields[:5]
@@ -125,34 +144,73 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             interp = os.fsdecode(text[: text.index(0)])
         elif p_type == PT_DYNAMIC:
             dynamic = (offset, filesz, phoff + index * phdr.size)
-    if dynamic is None:
-        return ElfFacts(bits, order == "<", machine, False, interp, (), None, None, None, 0)
+        elif p_type == PT_NOTE and filesz <= MAX_NOTE_BYTES:
+            end = offset + filesz
+            data = head[offset:end] if end <= len(head) else pread(filesz, offset) if end <= size_bytes else b""
+            if b"FDO\0" in data:
+                notes += tuple(_dlopen_notes(data, _struct(order + "III")))
+    return _Headers(ei_class, order, machine, e_flags, interp, dynamic, loads, notes, span, bad)
 
-    offset, filesz, at = dynamic
-    dyn = _struct(order + _DYN[ei_class])
+
+def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
+    at = 0
+    while at + header.size <= len(data):
+        name_bytes, desc_bytes, kind = header.unpack_from(data, at)
+        name_at = at + header.size
+        desc_at = name_at + name_bytes + -name_bytes % 4
+        at = desc_at + desc_bytes + -desc_bytes % 4
+        if desc_at + desc_bytes <= len(data) and kind == NT_DLOPEN and data[name_at : name_at + name_bytes] == b"FDO\0":
+            yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
+
+
+def _dynamic(size_bytes: int, headers: _Headers) -> list[tuple[int, int]]:
+    """The entries (d_tag, d_val) of the dynamic section, before DT_NULL."""
+    assert headers.dynamic is not None
+    offset, filesz, at = headers.dynamic
+    span, bad = headers.span, headers.bad
+    dyn = _struct(headers.order + _DYN[headers.ei_class])
     length = min(filesz - filesz % dyn.size, max(size_bytes - offset, 0))
     if length < dyn.size or offset > size_bytes:
         raise bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if length > MAX_DYNAMIC_BYTES:
         raise bad(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
     length -= length % dyn.size
-    needed, single = [], {}
-    for tag, value in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
-        if tag == DT_NULL:
-            break
+    entries: list[tuple[int, int]] = []
+    for entry in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
+        if entry[0] == DT_NULL:
+            return entries
+        entries.append(entry)
+    raise bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+
+
+def parse(pread: Pread, size_bytes: int) -> ElfFacts:
+    """The facts of an ELF file of `size_bytes`.
+
+    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
+    lies outside the file.
+    """
+    headers = _headers(pread, size_bytes)
+    bits, little, machine, interp = 32 * headers.ei_class, headers.order == "<", headers.machine, headers.interp
+    if headers.dynamic is None:
+        return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, headers.e_flags)
+    bad, span, offset = headers.bad, headers.span, headers.dynamic[0]
+    needed: list[int] = []
+    filters: list[tuple[int, bool, int]] = []
+    single: dict[int, int] = {}
+    for tag, value in _dynamic(size_bytes, headers):
         if tag == DT_NEEDED:
             needed.append(value)
+        elif tag in (DT_AUXILIARY, DT_FILTER):
+            filters.append((value, tag == DT_FILTER, len(needed)))
         else:
             single[tag] = value
-    else:
-        raise bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
-    if len(needed) > MAX_NEEDED:
-        raise bad(f"{len(needed)} DT_NEEDED entries, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
+    if len(needed) + len(filters) > MAX_NEEDED:
+        raise bad(f"{len(needed) + len(filters)} needed names, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
 
-    wanted = [*needed, *(single[tag] for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH) if tag in single)]
+    wanted = [*needed, *(row[0] for row in filters), *(single[tag] for tag in _TEXTS if tag in single)]
     names: dict[int, str] = {}
     if wanted:
-        strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
+        strtab = _file_offset(headers.loads, single.get(DT_STRTAB, -1))
         strsz = single.get(DT_STRSZ, 0)
         if strtab is None or strtab >= size_bytes:
             raise bad("string table outside the file", "DT_STRTAB", offset)
@@ -172,18 +230,83 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
                 if not rest:
                     raise bad("name without end", "DT_STRTAB", strtab + value)
             names[value] = os.fsdecode(raw)
+    soname, rpath, runpath, audit, depaudit = (names.get(single.get(tag, -1)) for tag in _TEXTS)
     return ElfFacts(
         bits,
-        order == "<",
+        little,
         machine,
         True,
         interp,
         tuple([names[value] for value in needed]),
-        names.get(single.get(DT_SONAME, -1)),
-        names.get(single.get(DT_RPATH, -1)),
-        names.get(single.get(DT_RUNPATH, -1)),
+        soname,
+        rpath,
+        runpath,
         single.get(DT_FLAGS_1, 0),
+        headers.e_flags,
+        tuple([Filter(names[value], required, at) for value, required, at in filters]),
+        audit,
+        depaudit,
+        headers.notes,
     )
+
+
+def imports(pread: Pread, size_bytes: int, wanted: Sequence[str]) -> bool:
+    """Whether the file has an undefined symbol of one of these names. Raises `BadElf`, as `parse`."""
+    headers = _headers(pread, size_bytes)
+    if headers.dynamic is None:
+        return False
+    single = dict(_dynamic(size_bytes, headers))
+    where = {tag: _file_offset(headers.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)}
+    strtab, symtab, strsz = where[DT_STRTAB], where[DT_SYMTAB], single.get(DT_STRSZ, 0)
+    if strtab is None or symtab is None or strsz > MAX_SYMBOLS_BYTES:
+        return False
+    strings = pread(min(strsz, max(size_bytes - strtab, 0)), strtab)
+    at = {found for name in wanted for found in _places(strings, os.fsencode(name) + b"\0")}
+    if not at:
+        return False
+    symbol = _struct(headers.order + _SYM[headers.ei_class])
+    length = min(_symbol_count(pread, headers, single) * symbol.size, MAX_SYMBOLS_BYTES)
+    table = pread(length, symtab)
+    rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
+    return any(row[0] in at and row[2] == 0 for row in rows)
+
+
+def _places(strings: bytes, name: bytes) -> Iterator[int]:
+    """Wherever `name` stands, the end of a longer one too: linkers merge tails."""
+    at = strings.find(name)
+    while at >= 0:
+        yield at
+        at = strings.find(name, at + 1)
+
+
+def _symbol_count(pread: Pread, headers: _Headers, single: dict[int, int]) -> int:
+    """How many symbols may be undefined: those that DT_GNU_HASH leaves out, or all of DT_HASH."""
+    for tag, field in ((DT_GNU_HASH, 4), (DT_HASH, 4)):
+        at = _file_offset(headers.loads, single.get(tag, -1))
+        if at is not None and len(data := pread(4, at + field)) == 4:
+            return int(_struct(headers.order + "I").unpack(data)[0])
+    return 0
+
+
+def dlopen_note(text: bytes) -> tuple[Dlopen, ...]:
+    """What one dlopen note says (UAPI, "ELF dlopen metadata"): an array of objects, or in the first
+    draft one object whose soname may be a string. Raises `BadElf` for anything else."""
+    import json
+
+    try:
+        parsed = json.loads(text)
+        rows = [parsed] if isinstance(parsed, dict) else parsed
+        notes = []
+        for row in rows:
+            sonames = row["soname"]
+            sonames = (sonames,) if isinstance(sonames, str) else tuple(sonames)
+            priority = row.get("priority", Priority.RECOMMENDED)
+            if priority not in Priority.ALL or not all(isinstance(name, str) for name in sonames):
+                raise ValueError
+            notes.append(Dlopen(sonames, priority, str(row.get("feature", ""))))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadElf("malformed dlopen note", "PT_NOTE") from error
+    return tuple(notes)
 
 
 def _file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:

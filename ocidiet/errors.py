@@ -117,8 +117,12 @@ class MissingLibraries(OcidietError):
         proof; `spell` says where on the machine a path of the root is."""
         self.lookups = tuple(lookups)
         programs = ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        noun = "library" if len(lookups) == 1 else "libraries"
-        hint = "install the library's package, or link with -Wl,-rpath and its directory"
+        rules = {probe.rule for lookup in lookups for probe in lookup.probes}
+        one, more = ("file", "files") if rules & {Rule.INTERP, Rule.SCRIPT} else ("library", "libraries")
+        noun = one if len(lookups) == 1 else more
+        hint = f"install the {one}'s package"
+        if one == "library":
+            hint += ", or link with -Wl,-rpath and its directory"
         told = [probe for lookup in lookups for probe in lookup.probes if probe.rule in Rule.OF_OBJECTS]
         if where:
             hint = "the image as laid out does not serve its own loader: give the program or library another place"

@@ -98,11 +98,18 @@ class Look:
 class Root:
     """One name space of absolute paths; a subclass says what stands under a name."""
 
+    is_sysroot = False
+    """Whether it is a tree of another machine, in which perhaps nothing ever ran."""
+
     def __init__(self) -> None:
         self._directories: dict[str, Walk] = {}
 
     def look(self, path: str) -> Look:
         """What stands at `path`, whose directory holds no link."""
+        raise NotImplementedError
+
+    def list(self, path: str) -> Iterator[str]:
+        """The names in directory `path`, which holds no link, in byte order."""
         raise NotImplementedError
 
     def spell(self, path: str) -> str:
@@ -191,6 +198,7 @@ class DiskRoot(Root):
 
     def __init__(self, prefix: str, record: Record) -> None:
         super().__init__()
+        self.is_sysroot = bool(prefix)
         self._prefix = prefix
         self._record = record
         self._mount_points = set()

@@ -1,7 +1,7 @@
 """ld.so.cache: which file ldconfig found for a name. Law: glibc's sysdeps/generic/dl-cache.h.
 
-Read are the present format, the old one, and the old one with the present one behind it. Entries
-for a glibc-hwcaps subdirectory are left to `search`'s policy: here only the baseline is answered.
+Read are the present format, the old one, and the old one with the present one behind it, of either
+byte order.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
-_OLD_HEADER = struct.Struct("<12sI")
-_OLD_ENTRY = struct.Struct("<iII")
-_NEW_HEADER = struct.Struct("<20sIIB3xI12x")
-_NEW_ENTRY = struct.Struct("<iIIIQ")
+_OLD_HEADER = "12sI"
+_OLD_ENTRY = "iII"
+_NEW_HEADER = "20sIIB3xI12x"
+_NEW_ENTRY = "iIIIQ"
+_ENDIAN = {"<": (0, 2), ">": (0, 3)}
+
+# The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
+# one of them has this bit in its hwcap field, and the name's number in the low word.
+_EXTENSION_MAGIC = 0xEAA42174
+_EXTENSION_HWCAPS = 1
+_HWCAP_EXTENSION = 1 << 62
+_HWCAP_ISA_LEVELS = 0x3FF << 32
 
 # elf/ldconfig's flags: the low byte tells an ELF library for libc6, the next the architecture.
-FLAG_ELF_LIBC6 = 0x0003
+_FLAG_ELF = 0x0001
 _ARCHITECTURE = {  # (e_machine, bits) -> flags
     (62, 64): 0x0303,
     (3, 32): 0x0003,
@@ -39,49 +47,73 @@ _ARCHITECTURE = {  # (e_machine, bits) -> flags
 class Cache:
     """The cache of one machine, or of none."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, little_endian: bool = True) -> None:
         """Corrupt, foreign or absent data is an empty cache, as it is to the loader."""
-        self._entries: dict[bytes, list[tuple[int, int]]] = {}
+        self._entries: dict[bytes, list[tuple[int, int, int]]] = {}
         self._strings = b""
+        self._hwcaps: list[str] = []
+        self._order = "<" if little_endian else ">"
         try:
             self._read(data)
         except (struct.error, ValueError):
             self._entries.clear()
 
     def _read(self, data: bytes) -> None:
-        start = 0
+        order, start = self._order, 0
         if data.startswith(_OLD_MAGIC):
-            count = _OLD_HEADER.unpack_from(data)[1]
-            end = _OLD_HEADER.size + count * _OLD_ENTRY.size
+            header = struct.Struct(order + _OLD_HEADER)
+            count = header.unpack_from(data)[1]
+            end = header.size + count * 12
             start = (end + 7) // 8 * 8
             if not data.startswith(_NEW_MAGIC, start):
                 self._strings = data[end:]
-                self._index(_OLD_ENTRY.iter_unpack(data[_OLD_HEADER.size : end]))
+                rows = struct.iter_unpack(order + _OLD_ENTRY, data[header.size : end])
+                self._index((*row, 0, 0) for row in rows)
                 return
         if not data.startswith(_NEW_MAGIC, start):
             return
-        _, count, _, endian, _ = _NEW_HEADER.unpack_from(data, start)
-        if endian not in (0, 2):
+        header = struct.Struct(order + _NEW_HEADER)
+        _, count, _, endian, extension = header.unpack_from(data, start)
+        if endian not in _ENDIAN[order]:
             return
-        first = start + _NEW_HEADER.size
-        end = first + count * _NEW_ENTRY.size
+        first = start + header.size
+        end = first + count * 24
         if end > len(data):
             return
         self._strings = data[start:]
-        self._index(
-            (flags, key, value) for flags, key, value, _, hwcap in _NEW_ENTRY.iter_unpack(data[first:end]) if not hwcap
-        )
+        self._hwcaps = list(self._extension(extension)) if extension else []
+        self._index(struct.iter_unpack(order + _NEW_ENTRY, data[first:end]))
+
+    def _extension(self, at: int) -> Iterable[str]:
+        strings, word = self._strings, self._order + "II"
+        magic, count = struct.unpack_from(word, strings, at)
+        if magic != _EXTENSION_MAGIC or count > 16:
+            return
+        for part in range(count):
+            tag, _, offset, size_bytes = struct.unpack_from(self._order + "IIII", strings, at + 8 + part * 16)
+            if tag == _EXTENSION_HWCAPS:
+                for (name,) in struct.iter_unpack(self._order + "I", strings[offset : offset + size_bytes]):
+                    yield os.fsdecode(strings[name : strings.index(0, name)])
 
     def _index(self, rows: Iterable[tuple[int, ...]]) -> None:
         strings, entries = self._strings, self._entries
-        for flags, key, value in rows:
-            entries.setdefault(strings[key : strings.index(0, key)], []).append((flags, value))
+        for flags, key, value, _, hwcap in rows:
+            entries.setdefault(strings[key : strings.index(0, key)], []).append((flags, value, hwcap))
 
-    def find(self, name: str, machine: int, bits: int) -> str | None:
-        """The path of the one entry that the loader would try for `name`, or None."""
-        wanted = _ARCHITECTURE.get((machine, bits))
-        for flags, value in self._entries.get(os.fsencode(name), ()):
+    def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
+        """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
+        its glibc-hwcaps subdirectory ("" for the baseline) and its path."""
+        wanted = (_ARCHITECTURE.get((machine, bits)), _FLAG_ELF)
+        found = []
+        for flags, value, hwcap in self._entries.get(os.fsencode(name), ()):
             end = self._strings.find(b"\0", value)
-            if flags == wanted and end >= 0:
-                return os.fsdecode(self._strings[value:end])
-        return None
+            if flags not in wanted or end < 0:
+                continue
+            level = ""
+            if hwcap:
+                number = hwcap & 0xFFFFFFFF
+                if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION or number >= len(self._hwcaps):
+                    continue
+                level = self._hwcaps[number]
+            found.append((level, os.fsdecode(self._strings[value:end])))
+        return found

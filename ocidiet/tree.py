@@ -25,9 +25,10 @@ from ocidiet.model import (
     Rule,
     Source,
     Tree,
+    Walk,
     below,
 )
-from ocidiet.search import expand, tokens
+from ocidiet.search import moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -157,30 +158,39 @@ class _Builder:
                 self.link(link, target, file, why)
                 name = ImagePath(target[1:])
         name = self.file(name, file, why)
-        # Where the image's loader will open each object: `$ORIGIN` counts from there.
-        opened = {id(program.main): "/" + name}
-        if program.interp is not None:
-            self.kept(program.interp, (), self.why(program.interp))
-            opened[id(program.interp)] = program.interp.path
-        for found in program.objects:
-            opened[id(found)] = self.library(found, program, opened)
+        self.objects(program, "/" + name)
         return Placed(program, name)
+
+    def objects(self, program: Program, main: str) -> None:
+        """All that the program at `main` needs."""
+        for part in (program, *program.levels):
+            # Where the image's loader will open each object: `$ORIGIN` counts from there.
+            opened = {id(part.main): main}
+            if part.interp is not None:
+                self.kept(part.interp, (), self.why(part.interp))
+                opened[id(part.interp)] = part.interp.path
+            for found in part.objects:
+                opened[id(found)] = self.library(found, part, opened)
+            for config in part.configs:
+                self.literal(config.walk, config.walk.path, Reason(Rule.CONFIG, (config.needed_by,)))
+        for run in program.runs:
+            self.literal(run.main.walk, run.main.path, Reason(Rule.SCRIPT, (main,)))
+            self.objects(run, run.main.path)
 
     def library(self, found: Object, program: Program, opened: dict[int, str]) -> str:
         why = self.why(found)
-        if found.owner is not None and "ORIGIN" in found.item:
+        if found.owner is not None:
             beside = opened[id(found.owner)].rpartition("/")[0] or "/"
-            values = tokens(beside, program.default_dirs, found.owner.facts.machine)
-            place = expand(found.item, values)
-            if place != expand(found.item, {**values, "ORIGIN": "$ORIGIN"}):
-                place = normal(place if found.rule == Rule.ABSOLUTE else f"{place}/{found.name}")
+            place = moved(found, beside, program.lib)
+            if place is not None:
+                place = normal(place)
                 stays = place in (normal(found.path), found.walk.hops[0].path)
                 if stays and not below(place, self.build_tree):
                     return self.kept(found, program.default_dirs, why)
                 self.file(ImagePath(place[1:]), found.file, why)
                 return place
         if below(found.walk.hops[0].path, self.build_tree) and found.rule != Rule.ABSOLUTE:
-            place = f"{self.default_dir(program.default_dirs)}/{found.name}"
+            place = _in(self.default_dir(program.default_dirs), found)
             self.file(ImagePath(place[1:]), found.file, why)
             return place
         return self.kept(found, program.default_dirs, why)
@@ -189,15 +199,21 @@ class _Builder:
         """Place what keeps its path in the root; returns the path by which the loader will open it."""
         walk = found.walk
         canonical, literal = walk.hops[0].path, normal(walk.path)
-        if found.rule in (Rule.LD_SO_CACHE, Rule.DEFAULT):
-            usable = [f"{directory}/{found.name}" for directory in default_dirs]
+        if found.rule in (Rule.LIBRARY_PATH, Rule.LD_SO_CACHE, Rule.DEFAULT):
+            usable = [_in(directory, found) for directory in default_dirs]
             wanted = next((path for path in (canonical, literal) if path in usable), None)
-            wanted = wanted or f"{self.default_dir(default_dirs)}/{found.name}"
+            wanted = wanted or _in(self.default_dir(default_dirs), found)
         else:
             wanted = literal
-        file = found.file
+        return self.literal(walk, wanted, why, links=wanted == canonical or found.rule != Rule.INTERP)
+
+    def literal(self, walk: Walk, wanted: str, why: Reason, links: bool = True) -> str:
+        """Place a file of the root, to be opened as `wanted`; with the `links` on the way to it."""
+        file = walk.file
+        assert file is not None
+        canonical = walk.hops[0].path
         real = self.file(ImagePath(walk.real[1:]), file, why)
-        if wanted == canonical or found.rule != Rule.INTERP:
+        if links:
             for link, target in walk.links(ImagePath(canonical[1:])):
                 self.link(link, target, file, why)
         if wanted != canonical:
@@ -239,6 +255,10 @@ class _Builder:
                     raise PlaceConflict(name, _told(entry), _told(self.entries[twin]))
 
 
+def _in(directory: str, found: Object) -> str:
+    return "/".join(part for part in (directory, found.subdir, found.name) if part)
+
+
 def _told(entry: Entry) -> tuple[str, str]:
     who = ", ".join(entry.reason.needed_by)
     what = entry.source.path if entry.source else f"link to {entry.linkname}" if entry.linkname else "directory"
@@ -254,12 +274,13 @@ def _askers(programs: Iterable[tuple[Source, Program]]) -> dict[object, dict[str
     askers: dict[object, dict[str, None]] = {}
     for source, program in programs:
         main = (source.dest or program.main.walk.spelled).rpartition("/")[2]
-        if program.interp is not None:
-            askers.setdefault(_asked(program.interp), {})[main] = None
-        for by, _, found in program.edges:
-            if found is not program.interp:
-                name = main if by is program.main else by.name.rpartition("/")[2]
-                askers.setdefault(_asked(found), {})[name] = None
+        for part in program.parts():
+            if part.interp is not None:
+                askers.setdefault(_asked(part.interp), {})[main] = None
+            for by, _, found in part.edges:
+                if found is not part.interp:
+                    name = main if by is program.main else by.name.rpartition("/")[2]
+                    askers.setdefault(_asked(found), {})[name] = None
     return askers
 
 

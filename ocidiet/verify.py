@@ -37,12 +37,14 @@ class TreeRoot(Root):
         return Look("file", file=entry.source)
 
 
-def check(tree: Tree, facts: Facts) -> None:
+def check(tree: Tree, facts: Facts, search: Search) -> None:
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
-    files that it was meant to have. `facts` are those of the walk that made the tree."""
+    files that it was meant to have. `facts` and `search` are those of the walk that made the tree; no
+    LD_LIBRARY_PATH is set inside."""
     root = TreeRoot(tree)
+    alone = Search(HostPath("/"), "", search.preload, search.hwcaps, search.dlopen, False)
     named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
-    inside = Resolver(root, facts, Search(HostPath("/"))).resolve(named, " inside the image")
+    inside = Resolver(root, facts, alone).resolve(named, " inside the image")
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
         wrong = [key for key in meant if meant[key] != served.get(key)]
@@ -56,11 +58,16 @@ def check(tree: Tree, facts: Facts) -> None:
             )
 
 
-def _served(program: Program) -> dict[tuple[object, str], tuple[object, str]]:
-    """(who asks, name) -> (file, path). A file is its inode: a second name of it is the same file."""
-    files = {
-        id(found): (found.file.identity[:2], found.file.path)
-        for found in (program.main, program.interp, *program.objects)
-        if found is not None
-    }
-    return {(files[id(edge.needed_by)][0], edge.name): files[id(edge.found)] for edge in program.edges}
+def _served(program: Program) -> dict[tuple[object, str, str], tuple[object, str]]:
+    """(who asks, name, level) -> (file, path). A file is its inode: a second name of it is the same file."""
+    served: dict[tuple[object, str, str], tuple[object, str]] = {}
+    for part in program.parts():
+        files = {
+            id(found): (found.file.identity[:2], found.file.path)
+            for found in (part.main, part.interp, *part.objects)
+            if found is not None
+        }
+        for by, name, found in part.edges:
+            if id(by) in files:
+                served[files[id(by)][0], name, part.level] = files[id(found)]
+    return served

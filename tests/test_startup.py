@@ -27,8 +27,8 @@ STANDARD = "__future__ _collections_abc _operator _stat errno fcntl gc genericpa
 MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
 COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 JOB = (
-    f"{COMMON} _struct struct ocidiet.closure ocidiet.elf ocidiet.extras ocidiet.fs ocidiet.ldcache"
-    " ocidiet.search ocidiet.tar ocidiet.tree ocidiet.verify"
+    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.extras ocidiet.fs"
+    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens ocidiet.tar ocidiet.tree ocidiet.verify"
 )
 
 

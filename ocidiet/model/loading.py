@@ -31,6 +31,8 @@ class Filter(NamedTuple):
     name: str
     required: bool
     """DT_FILTER: its absence is fatal."""
+    position: int
+    """How many NEEDED entries stand before it."""
 
 
 class ElfFacts(NamedTuple):
@@ -151,6 +153,8 @@ class Lookup(NamedTuple):
     needed_by: Object
     probes: tuple[Probe, ...]
     found: Object | None
+    better: tuple[str, ...] = ()
+    """Names of glibc-hwcaps subdirectories on the way, which loaders on better CPUs look into."""
 
 
 class Edge(NamedTuple):
@@ -186,6 +190,8 @@ class Program(NamedTuple):
     edges: tuple[Edge, ...]
     default_dirs: tuple[str, ...]
     """Where the loader looks last, without trailing slashes."""
+    lib: str = ""
+    """What the loader puts for `$LIB`."""
     missing: tuple[Lookup, ...] = ()
     """What the loader would not start without, and nothing serves."""
     configs: tuple[Config, ...] = ()

@@ -13,7 +13,7 @@ from elftools.elf.segments import InterpSegment
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import HostPath, Search
+from ocidiet.model import HostPath, ReachedBy, Search
 from tests.support import need, run
 from tests.unit.elfmaker import INTERP
 
@@ -63,7 +63,8 @@ def test_machine_every_program_has_the_objects_that_its_loader_lists(capsys: pyt
         except OcidietError:
             ours[path], ours_interps[path] = REFUSED, interps[path]
             continue
-        mapped = (*found.objects, *([found.interp] if found.interp else []))
+        needed = (loaded for loaded in found.objects if loaded.reached_by == ReachedBy.NEEDED)
+        mapped = (*needed, *([found.interp] if found.interp else []))
         ours[path] = frozenset(loaded.walk.real for loaded in mapped)
         ours_interps[path] = found.interp.path if found.interp else None
     with capsys.disabled():

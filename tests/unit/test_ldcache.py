@@ -69,9 +69,14 @@ def both(rows: list[Row]) -> bytes:
     return head.ljust((len(head) + 7) // 8 * 8, b"\0") + new(rows)
 
 
+def find(cache: Cache, name: str, machine: int, bits: int) -> str | None:
+    """The path of the first entry of the baseline."""
+    return next((path for level, path in cache.entries(name, machine, bits) if not level), None)
+
+
 def found(data: bytes, machine: int = X86_64, bits: int = 64) -> dict[str, str | None]:
     cache = Cache(data)
-    return {name: cache.find(name, machine, bits) for name in FOUND}
+    return {name: find(cache, name, machine, bits) for name in FOUND}
 
 
 @pytest.mark.parametrize(
@@ -110,16 +115,37 @@ def test_cache_that_is_corrupt_counts_as_absent(data: bytes) -> None:
 
 
 def test_cache_a_string_without_end_is_no_path() -> None:
-    assert Cache(new([("liba.so", "/opt/x.so", ELF_X86_64, 0)])[:-1]).find("liba.so", X86_64, 64) is None
+    assert find(Cache(new([("liba.so", "/opt/x.so", ELF_X86_64, 0)])[:-1]), "liba.so", X86_64, 64) is None
     data = new([("liba.so", "/opt/liba.so", ELF_X86_64, 0)])
     value_outside = data[:56] + struct.pack("<I", len(data) + 5) + data[60:]
-    assert Cache(value_outside).find("liba.so", X86_64, 64) is None
+    assert find(Cache(value_outside), "liba.so", X86_64, 64) is None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_cache_hwcap_entries_name_their_subdirectory(order: str) -> None:
+    names = ["x86-64-v2", "x86-64-v3"]
+    strings = Strings(48 + 24 * 3)
+    key, plain, better = strings.at("libz.so.1"), strings.at("/l/libz.so.1"), strings.at("/l/glibc-hwcaps/x/libz.so.1")
+    table = [strings.at(name) for name in names]
+    entries = b"".join(
+        struct.pack(f"{order}iIIIQ", ELF_X86_64, key, value, 0, hwcap)
+        for value, hwcap in ((better, HWCAP | 3 << 32 | 1), (better, HWCAP | 9), (plain, 0))
+    )
+    extension = 48 + len(entries) + len(strings.data)
+    sections = struct.pack(f"{order}IIIIII", 0xEAA42174, 1, 1, 0, extension + 24, 8) + struct.pack(f"{order}II", *table)
+    endian = 2 if order == "<" else 3
+    header = struct.pack(f"{order}20sIIB3xI12x", b"glibc-ld.so.cache1.1", 3, len(strings.data), endian, extension)
+    cache = Cache(header + entries + strings.data + sections, order == "<")
+    assert cache.entries("libz.so.1", X86_64, 64) == [
+        ("x86-64-v3", "/l/glibc-hwcaps/x/libz.so.1"),
+        ("", "/l/libz.so.1"),
+    ]
 
 
 def test_cache_hwcap_entries_are_not_the_baseline() -> None:
     hwcap = ("libz.so.1", "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.1", ELF_X86_64, HWCAP)
     assert found(new([hwcap, *ROWS])) == FOUND
-    assert Cache(new([hwcap])).find("libz.so.1", X86_64, 64) is None
+    assert find(Cache(new([hwcap])), "libz.so.1", X86_64, 64) is None
 
 
 @pytest.mark.parametrize(
@@ -132,13 +158,13 @@ def test_cache_an_entry_serves_its_own_architecture(machine: int, bits: int, pat
         ("l.so", "/64/l.so", ELF_X86_64, 0),
         ("l.so", "/arm/l.so", ELF_AARCH64, 0),
     ]
-    assert Cache(new(rows)).find("l.so", machine, bits) == path
+    assert find(Cache(new(rows)), "l.so", machine, bits) == path
 
 
 def test_cache_strings_may_be_tails_of_others() -> None:
     data = new([("liba.so", "/opt/xliba.so", ELF_X86_64, 0), ("a.so", "/opt/xliba.so", ELF_X86_64, 0)])
     assert data.count(b"a.so") == 1
-    assert {n: Cache(data).find(n, X86_64, 64) for n in ("liba.so", "a.so", "so")} == {
+    assert {n: find(Cache(data), n, X86_64, 64) for n in ("liba.so", "a.so", "so")} == {
         "liba.so": "/opt/xliba.so",
         "a.so": "/opt/xliba.so",
         "so": None,
@@ -147,7 +173,7 @@ def test_cache_strings_may_be_tails_of_others() -> None:
 
 def test_cache_names_keep_every_byte() -> None:
     name = os.fsdecode(b"lib\xff\n.so")
-    assert Cache(new([(name, f"/{name}", ELF_X86_64, 0)])).find(name, X86_64, 64) == f"/{name}"
+    assert find(Cache(new([(name, f"/{name}", ELF_X86_64, 0)])), name, X86_64, 64) == f"/{name}"
 
 
 def test_cache_of_this_machine_is_read_as_ldconfig_reads_it() -> None:
@@ -161,5 +187,5 @@ def test_cache_of_this_machine_is_read_as_ldconfig_reads_it() -> None:
         if kind.split(", OS ABI")[0] == "libc6,x86-64":
             first.setdefault(name, path)
     cache = Cache(Path("/etc/ld.so.cache").read_bytes())
-    assert {name: cache.find(name, X86_64, 64) for name in first} == first
+    assert {name: find(cache, name, X86_64, 64) for name in first} == first
     assert len(first) > 10

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from ocidiet import elf
+from ocidiet.errors import BadElf, OcidietError
 from ocidiet.fs import Look
 from ocidiet.ldcache import Cache
-from ocidiet.model import ElfFacts, HostPath, Lookup, Object, Probe, Rule, Search, Walk
-from ocidiet.search import DF_1_NODEFLIB, Glibc, Passed, expand, system_dirs, tokens
+from ocidiet.model import ElfFacts, File, HostPath, Lookup, Object, Probe, Rule, Search
+from ocidiet.search.glibc import DF_1_NODEFLIB, About, Glibc, about
+from ocidiet.search.tokens import expand, tokens
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, make
 from tests.unit.test_ldcache import ELF_X86_64, new
@@ -56,16 +58,16 @@ def test_expand_does_not_look_into_what_it_put_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "dirs", "values"),
+    ("machine", "lib", "values"),
     [
-        (X86_64, DIRS, {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}),
-        (AARCH64, ("/lib/aarch64-linux-gnu",), {"ORIGIN": "/o", "LIB": "lib/aarch64-linux-gnu", "PLATFORM": "aarch64"}),
-        (I386, ("/lib",), {"ORIGIN": "/o", "LIB": "lib", "PLATFORM": "i686"}),
-        (243, (), {"ORIGIN": "/o"}),
+        (X86_64, "lib64", {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}),
+        (AARCH64, "lib/aarch64-linux-gnu", {"ORIGIN": "/o", "LIB": "lib/aarch64-linux-gnu", "PLATFORM": "aarch64"}),
+        (I386, "lib", {"ORIGIN": "/o", "LIB": "lib", "PLATFORM": "i686"}),
+        (243, "", {"ORIGIN": "/o"}),
     ],
 )
-def test_tokens_of_a_machine(machine: int, dirs: tuple[str, ...], values: dict[str, str]) -> None:
-    assert tokens("/o", dirs, machine) == values
+def test_tokens_of_a_machine(machine: int, lib: str, values: dict[str, str]) -> None:
+    assert tokens("/o", lib, machine) == values
 
 
 @pytest.mark.parametrize(
@@ -88,13 +90,13 @@ def test_tokens_of_a_machine(machine: int, dirs: tuple[str, ...], values: dict[s
     ],
 )
 def test_system_dirs_are_a_run_of_strings_in_the_loader(loader: bytes, bits: int, dirs: tuple[str, ...]) -> None:
-    assert system_dirs(loader, bits) == dirs
+    assert about(loader, I386 if bits == 32 else X86_64, bits, "/own/lib").default_dirs == dirs
 
 
 def test_system_dirs_are_those_that_the_loader_tells() -> None:
     need(INTERP)
     told = re.findall(r'path\.system_dirs\[.*\]="(.*)/"', done([INTERP, "--list-diagnostics"]))
-    assert system_dirs(Path(INTERP).read_bytes(), 64) == tuple(told)
+    assert about(Path(INTERP).read_bytes(), X86_64, 64, "/").default_dirs == tuple(told)
 
 
 # Glibc.lookup: files of a fake root, and who asks for what ------------------------------------------
@@ -103,32 +105,42 @@ Names = Mapping[str, bytes | str | Look]
 LIB = make()
 
 
-def reader(root: FakeRoot) -> Callable[[Walk], ElfFacts | Passed]:
-    """The judge of files: the walk's, on a fake root."""
+def reader(root: FakeRoot) -> Callable[[File], ElfFacts | OcidietError]:
+    """What the files of a fake root say."""
 
-    def examine(walk: Walk) -> ElfFacts | Passed:
-        data = root.names[walk.real]
+    def read(file: File) -> ElfFacts | OcidietError:
+        data = root.names[file.path]
         assert isinstance(data, bytes)
-        if not data.startswith(b"\x7fELF"):
-            return Passed("no ELF", fatal=True)
-        facts = elf.parse(lambda size, at: data[at : at + size], len(data))
-        return facts if facts.machine == X86_64 else Passed("other machine", fatal=False)
+        try:
+            return elf.parse(lambda size, at: data[at : at + size], len(data))
+        except BadElf as error:
+            return error
 
-    return examine
+    return read
+
+
+def program_of(root: FakeRoot, path: str) -> Object:
+    walk = root.walk(path)
+    assert walk.file is not None
+    facts = reader(root)(walk.file)
+    assert isinstance(facts, ElfFacts)
+    return Object(path, walk, facts, Rule.PROGRAM, None)
+
+
+def glibc_of(root: FakeRoot, cache: Cache, search: Search) -> Glibc:
+    return Glibc(root, search, reader(root), About(DIRS, "lib64", ()), cache)
 
 
 def ask(names: Names, *chain: str, cached: Mapping[str, str] | None = None, main: str = "/p/main") -> Lookup:
     """The program `main` asks for the first name of the chain, what serves it for the next: the last search."""
     root = FakeRoot(names)
     cache = Cache(new([(name, path, ELF_X86_64, 0) for name, path in (cached or {}).items()]))
-    glibc, examine = Glibc(root, DIRS, cache, Search(HostPath("/cwd"))), reader(root)
-    walk = root.walk(main)
-    facts = examine(walk)
-    assert isinstance(facts, ElfFacts)
-    by: Object | None = Object(main, walk, facts, Rule.PROGRAM, None)
+    glibc = glibc_of(root, cache, Search(HostPath("/cwd")))
+    program = program_of(root, main)
+    by: Object | None = program
     for name in chain:
         assert by is not None
-        lookup = glibc.lookup(name, by, examine)
+        lookup = glibc.lookup(name, by, program)
         by = lookup.found
     return lookup
 
@@ -285,7 +297,7 @@ NODEFLIB = make(flags_1=DF_1_NODEFLIB)
             make(rpath="/d:/r"),
             {"/d/x": make(machine=AARCH64), "/r/x": LIB},
             "x",
-            "RPATH /d/x: other machine",
+            "RPATH /d/x: for another machine (64 bit, e_machine 183)",
             "RPATH /r/x: found",
         ),
         row(
@@ -324,7 +336,7 @@ NODEFLIB = make(flags_1=DF_1_NODEFLIB)
             make(rpath="/d:/r"),
             {"/d/x": b"INPUT(x)", "/r/x": LIB},
             "x",
-            "RPATH /d/x: no ELF",
+            "RPATH /d/x: not an ELF file: the loader stops here",
         ),
     ],
 )
@@ -362,9 +374,8 @@ def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
             return super().look(path)
 
     root = Watched({"/p/main": LIB, "/p/other": LIB, "/lib64/other": LIB, **X_IN_DEFAULT})
-    glibc, examine = Glibc(root, DIRS, Cache(b""), Search(HostPath("/"))), reader(root)
-    facts = elf.parse(lambda size, at: LIB[at : at + size], len(LIB))
-    mains = [Object(path, root.walk(path), facts, Rule.PROGRAM, None) for path in ("/p/main", "/p/other")]
-    first, second = [glibc.lookup("x", main, examine) for main in mains]
+    glibc = glibc_of(root, Cache(b""), Search(HostPath("/")))
+    mains = [program_of(root, path) for path in ("/p/main", "/p/other")]
+    first, second = [glibc.lookup("x", main, main) for main in mains]
     assert (second.probes, second.needed_by) == (first.probes, mains[1])
     assert asked.count("/usr/lib64/x") == 1

@@ -99,7 +99,7 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     given = [cli.source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
     made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, build)
-    verify.check(made, facts)
+    verify.check(made, facts, Search(HostPath("/")))
     return made
 
 

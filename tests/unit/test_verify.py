@@ -40,14 +40,14 @@ def without(made: Tree, *names: str) -> Tree:
 
 def test_proof_accepts_what_assemble_made(tmp_path: Path) -> None:
     made, facts = image(tmp_path)
-    verify.check(made, facts)
+    verify.check(made, facts, Search(HostPath("/")))
 
 
 @pytest.mark.parametrize("gone", ["lib64/liba.so", "lib64/liba.so.1"])
 def test_proof_refuses_a_missing_library_with_the_probes(tmp_path: Path, gone: str) -> None:
     made, facts = image(tmp_path)
     with pytest.raises(MissingLibraries) as caught:
-        verify.check(without(made, gone), facts)
+        verify.check(without(made, gone), facts, Search(HostPath("/")))
     assert str(caught.value) == (
         "/bin/main: 1 library not found inside the image\n"
         "  liba.so, needed by /bin/main\n"
@@ -61,14 +61,14 @@ def test_proof_refuses_a_missing_library_with_the_probes(tmp_path: Path, gone: s
 def test_proof_refuses_a_missing_interpreter(tmp_path: Path) -> None:
     made, facts = image(tmp_path)
     with pytest.raises(MissingLibraries) as caught:
-        verify.check(without(made, INTERP[1:]), facts)
+        verify.check(without(made, INTERP[1:]), facts, Search(HostPath("/")))
     assert [(lookup.name, lookup.probes[0].outcome) for lookup in caught.value.lookups] == [(INTERP, "no such file")]
 
 
 def test_proof_refuses_a_missing_program(tmp_path: Path) -> None:
     made, facts = image(tmp_path)
     with pytest.raises(OcidietError) as caught:
-        verify.check(without(made, "bin/main"), facts)
+        verify.check(without(made, "bin/main"), facts, Search(HostPath("/")))
     assert str(caught.value) == "/bin/main: no such directory"
 
 
@@ -82,7 +82,7 @@ def test_proof_refuses_another_file_of_the_same_name(tmp_path: Path) -> None:
         made.programs,
     )
     with pytest.raises(OcidietError) as caught:
-        verify.check(swapped, facts)
+        verify.check(swapped, facts, Search(HostPath("/")))
     assert (caught.value.message, caught.value.evidence) == (
         "/bin/main: would load another libb.so inside the image",
         (f"meant: {tmp_path}/usr/lib64/libb.so", f"found: {tmp_path}/opt/liba.so"),
@@ -94,5 +94,5 @@ def test_proof_refuses_a_file_that_stands_before_the_one_meant(tmp_path: Path) -
     other = DiskRoot(str(tmp_path), Record()).walk("/opt/liba.so").file
     decoy = Entry(ImagePath("lib64/libb.so"), "0", 0o644, "", other, made.entries[0].reason)
     with pytest.raises(OcidietError) as caught:
-        verify.check(Tree((*made.entries, decoy), made.programs), facts)
+        verify.check(Tree((*made.entries, decoy), made.programs), facts, Search(HostPath("/")))
     assert caught.value.message == "/bin/main: would load another libb.so inside the image"

@@ -1,0 +1,224 @@
+"""Breadth-first from each program over needed names: what its loader will map.
+
+Nothing is run: `search` says where the loader looks, `elf` what it reads there, `space` what it does
+with it, `script` what the kernel makes of `#!`. Law: gABI chapter 5 ("Shared Object Dependencies")
+and execve(2). Names that nothing serves are collected over all programs.
+"""
+
+from __future__ import annotations
+
+from ocidiet import elf
+from ocidiet.closure.space import Space
+from ocidiet.errors import BadElf, InputError, MissingLibraries, OcidietError
+from ocidiet.fs import OpenFile
+from ocidiet.model import (
+    TYPE_CHECKING,
+    Closure,
+    Config,
+    ElfFacts,
+    Lookup,
+    Notice,
+    Object,
+    Probe,
+    Program,
+    ReachedBy,
+    Rule,
+)
+from ocidiet.search import Loaders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ocidiet.fs import Root
+    from ocidiet.model import File, Identity, Search, Walk
+
+# For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
+# little endian), for glibc; and musl's name of the machine.
+_ABI = {
+    (62, 64, True): ("/lib64/ld-linux-x86-64.so.2", "x86_64"),
+    (62, 32, True): ("/libx32/ld-linux-x32.so.2", "x32"),
+    (3, 32, True): ("/lib/ld-linux.so.2", "i386"),
+    (183, 64, True): ("/lib/ld-linux-aarch64.so.1", "aarch64"),
+    (40, 32, True): ("/lib/ld-linux-armhf.so.3", "armhf"),
+    (243, 64, True): ("/lib/ld-linux-riscv64-lp64d.so.1", "riscv64"),
+    (258, 64, True): ("/lib64/ld-linux-loongarch-lp64d.so.1", "loongarch64"),
+    (21, 64, True): ("/lib64/ld64.so.2", "powerpc64le"),
+    (22, 64, False): ("/lib/ld64.so.1", "s390x"),
+}
+# glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
+# pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
+_UNWINDERS = ("pthread_cancel", "pthread_exit", "thrd_exit", "backtrace")
+
+
+# A script's.
+_NO_ELF = ElfFacts(0, True, 0, False, None, (), None, None, None, 0)
+
+
+class Facts:
+    """What each file said when it was parsed: once for each state of a file."""
+
+    def __init__(self) -> None:
+        self._known: dict[Identity, ElfFacts | OcidietError] = {}
+        self._unwinds: dict[Identity, bool] = {}
+
+    def ask(self, file: File) -> ElfFacts | OcidietError:
+        """The facts of `file`, or why there are none. Raises `InputChanged`."""
+        known = self._known.get(file.identity)
+        if known is None:
+            try:
+                with OpenFile(file) as opened:
+                    known = elf.parse(opened.pread, file.identity.size_bytes)
+            except (BadElf, InputError) as error:
+                known = error
+            self._known[file.identity] = known
+        return known
+
+    def of(self, file: File) -> ElfFacts:
+        """The facts of `file`. Raises `BadElf`, `InputError` (unreadable) or `InputChanged`."""
+        known = self.ask(file)
+        if isinstance(known, OcidietError):
+            raise known
+        return known
+
+    def unwinds(self, file: File) -> bool:
+        """Whether the file imports one of the functions for which glibc opens libgcc_s.so.1."""
+        known = self._unwinds.get(file.identity)
+        if known is None:
+            with OpenFile(file) as opened:
+                known = elf.imports(opened.pread, file.identity.size_bytes, _UNWINDERS)
+            self._unwinds[file.identity] = known
+        return known
+
+
+class Resolver:
+    """Resolves programs inside one root; loaders, searches and facts are shared between them."""
+
+    def __init__(self, root: Root, facts: Facts, search: Search) -> None:
+        self._root = root
+        self._facts = facts
+        self._search = search
+        self._cwd = search.cwd
+        self._loaders = Loaders(root, search, facts.ask)
+
+    def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
+        """As `explore`. Raises `MissingLibraries` for all names not found in all of them (`where`
+        ends its first line)."""
+        closed = self.explore(named)
+        missing = closed.missing
+        if missing:
+            names = [name for (name, _), program in zip(named, closed.programs, strict=True) if _lacks(program)]
+            raise MissingLibraries(missing, names, where, self._root.spell)
+        return closed
+
+    def explore(self, named: Sequence[tuple[str, Walk]]) -> Closure:
+        """The closure of programs: each a name for messages, and the way to its file. What nothing
+        serves is in `Closure.missing`. Raises `InputError` for a program that is none."""
+        notices: dict[Notice, None] = {}
+        programs = [self._program(Object(name, walk, _NO_ELF, Rule.PROGRAM, None), notices) for name, walk in named]
+        return Closure(tuple(programs), tuple(notices))
+
+    def _program(self, asked: Object, notices: dict[Notice, None], scripts: int = 0) -> Program:
+        name, walk = asked.name, asked.walk
+        if walk.file is None:
+            colon = walk.kind == "absent" and ":" in name
+            raise InputError(name, walk.reason, "a place in the image is absolute: SRC:/DEST" if colon else "")
+        self._root.use(walk)
+        try:
+            facts = self._facts.of(walk.file)
+        except BadElf as error:
+            if error.message == elf.NOT_ELF:
+                from ocidiet.closure import script
+
+                with OpenFile(walk.file) as opened:
+                    head = opened.pread(script.MAX_BYTES, 0)
+                if head.startswith(b"#!"):
+                    return self._script(asked, head, notices, scripts + 1)
+            hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
+            raise InputError(name, error.message, hint) from error
+        main = Object(name, walk, facts, asked.rule, asked.needed_by, reached_by=asked.reached_by)
+        if facts.interp is None and not facts.needed:
+            return Program(main, None, (), (), ())
+        interp = self._interp(main)
+        if isinstance(interp, Lookup):
+            return Program(main, None, (), (), (), missing=(interp,))
+        return self._dynamic(main, interp, notices)
+
+    # Scripts ------------------------------------------------------------------------------------
+
+    def _script(self, asked: Object, head: bytes, notices: dict[Notice, None], scripts: int) -> Program:
+        from ocidiet.closure import script
+
+        if scripts > script.MAX_DEPTH:
+            raise InputError(asked.name, f"a script whose interpreters are scripts, more than {script.MAX_DEPTH} deep")
+        line = script.first_line(asked.name, head)
+        if "\r" in line.interp + line.argument:
+            notices[Notice(f"{asked.name}: its first line ends in a carriage return", True)] = None
+        wanted = [(line.interp, [line.interp])]
+        command = script.started_by_env(line)
+        if command is not None:
+            wanted.append((command.name, command.paths))
+        runs: list[Program] = []
+        missing: list[Lookup] = []
+        for name, paths in wanted:
+            found = self._first(name, paths, asked)
+            if isinstance(found, Lookup):
+                missing.append(found)
+            else:
+                runs.append(self._program(found, notices, scripts))
+        return Program(asked, None, (), (), (), missing=tuple(missing), runs=tuple(runs))
+
+    def _first(self, name: str, paths: Sequence[str], by: Object) -> Object | Lookup:
+        """The first of `paths` that is an executable file."""
+        probes = []
+        for path in paths:
+            walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
+            if walk.file is not None and walk.file.executable:
+                return Object(path, walk, _NO_ELF, Rule.SCRIPT, by, reached_by=ReachedBy.SCRIPT)
+            probes.append(Probe(walk.path, Rule.SCRIPT, walk.reason or "is not executable"))
+        return Lookup(name, by, tuple(probes), None)
+
+    # ELF programs -------------------------------------------------------------------------------
+
+    def _interp(self, main: Object) -> Object | Lookup:
+        facts = main.facts
+        path = facts.interp or _abi_interp(main)
+        walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
+        reason = walk.reason
+        if walk.file is not None:
+            self._root.use(walk)
+            found = self._facts.ask(walk.file)
+            if not isinstance(found, OcidietError):
+                return Object(path, walk, found, Rule.INTERP, main, reached_by=ReachedBy.INTERP)
+            reason = found.message
+        return Lookup(path, main, (Probe(walk.path, Rule.INTERP, reason),), None)
+
+    def _dynamic(self, main: Object, interp: Object, notices: dict[Notice, None]) -> Program:
+        loader = self._loaders.of(interp)
+        preloads: list[tuple[str, bool]] = [(name, True) for name in loader.preload]
+        configs: tuple[Config, ...] = (loader.config,) if loader.config is not None else ()
+        if loader.follows_glibc:
+            listed, configs = self._loaders.preloaded(main)
+            preloads += [(name, False) for name in listed]
+        space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads)
+        levels = []
+        for level in loader.levels(main.facts):
+            if level in space.better:
+                seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, level)
+                if seen.files() != space.files():
+                    levels.append(seen.program())
+        notices.update(dict.fromkeys(space.notices))
+        return space.program(configs, tuple(levels))
+
+
+def _abi_interp(main: Object) -> str:
+    facts = main.facts
+    known = _ABI.get((facts.machine, facts.bits, facts.little_endian))
+    if known is None:
+        raise InputError(main.name, f"a shared object for machine {facts.machine}, whose loader is not known")
+    if any(name == "libc.so" or name.startswith("libc.musl-") for name in facts.needed):
+        return f"/lib/ld-musl-{known[1]}.so.1"
+    return known[0]
+
+
+def _lacks(program: Program) -> bool:
+    return any(part.missing for part in program.parts())

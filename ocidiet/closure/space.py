@@ -1,0 +1,231 @@
+"""One program's name space, filled as its loader fills it.
+
+Law: glibc's elf/dl-deps.c (`_dl_map_object_deps`) and elf/rtld.c; musl's ldso/dynlink.c,
+`load_deps`. Beyond what starts the program: dlopen notes (UAPI, "ELF dlopen metadata") and
+libgcc_s.so.1, which glibc opens by itself.
+"""
+
+from __future__ import annotations
+
+from ocidiet import elf
+from ocidiet.errors import BadElf, shown
+from ocidiet.model import TYPE_CHECKING, Edge, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
+from ocidiet.search import inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ocidiet.closure import Facts
+    from ocidiet.model import Config, File
+    from ocidiet.search import Loader
+
+_LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
+
+
+class Space:
+    """What a program's loader maps on a CPU of `level`: filled when made."""
+
+    def __init__(
+        self,
+        main: Object,
+        interp: Object,
+        loader: Loader,
+        facts: Facts,
+        dlopen: str,
+        preloads: Sequence[tuple[str, bool]],
+        level: str = "",
+    ) -> None:
+        """`preloads` are names, and whether one that is not found is missing or passed over."""
+        self.better: set[str] = set()
+        self.notices: dict[Notice, None] = {}
+        self._main = main
+        self._interp = interp
+        self._loader = loader
+        self._facts = facts
+        self._level = level
+        self._objects: list[Object] = []
+        self._edges: list[Edge] = []
+        self._missing: list[Lookup] = []
+        self._start()
+        queue = [main]
+        for name, required in preloads:
+            asker = main if loader.follows_glibc else interp
+            self._ask(name, asker, ReachedBy.PRELOAD, queue, "" if required else "preloaded by /etc/ld.so.preload")
+        self._walk(queue)
+        wanted = Priority.ALL[: Priority.ALL.index(dlopen) + 1] if dlopen in Priority.ALL else ()
+        if wanted:
+            self._notes(wanted)
+            if Priority.RECOMMENDED in wanted and loader.follows_glibc:
+                self._unwinder()
+        self._audits()
+
+    def files(self) -> set[tuple[str, File]]:
+        """What is mapped, and by what path."""
+        return {(found.path, found.file) for found in self._objects}
+
+    def program(self, configs: tuple[Config, ...] = (), levels: tuple[Program, ...] = ()) -> Program:
+        """The space as a value."""
+        loader = self._loader
+        return Program(
+            self._main,
+            self._interp,
+            tuple(self._objects),
+            tuple(self._edges),
+            loader.default_dirs,
+            loader.lib,
+            tuple(self._missing),
+            configs,
+            levels,
+            (),
+            self._level,
+        )
+
+    def _start(self) -> None:
+        self._served: dict[str, Object] = {}
+        self._mapped: dict[tuple[int, int], Object] = {}
+        # The program's own name is empty to the loader: it serves by its SONAME alone.
+        main = self._main
+        self._mapped[main.file.identity[:2]] = main
+        if self._loader.follows_glibc and main.facts.soname:
+            self._served[main.facts.soname] = main
+        self._add(self._interp)
+
+    def _add(self, found: Object) -> Object:
+        mapped = self._mapped.setdefault(found.file.identity[:2], found)
+        for name in self._loader.names(found, mapped):
+            self._served.setdefault(name, mapped)
+        return mapped
+
+    def _walk(self, queue: list[Object]) -> None:
+        at = 0
+        while at < len(queue):
+            by = queue[at]
+            at += 1
+            facts = by.facts
+            if not facts.filters or not self._loader.follows_glibc:
+                for name in facts.needed:
+                    self._ask(name, by, ReachedBy.NEEDED, queue)
+                continue
+            # A filter's libraries come before itself, and so before what else waits.
+            waiting = queue[at:]
+            del queue[at:]
+            rest: list[Object] = []
+            for position in range(len(facts.needed) + 1):
+                for asked in facts.filters:
+                    if asked.position == position:
+                        absent = "" if asked.required else "silent"
+                        self._ask(asked.name, by, ReachedBy.FILTER, queue, absent)
+                if position < len(facts.needed):
+                    self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
+            queue += waiting + rest
+
+    def _ask(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
+        """`by` asks for `name`: whether it is served. `absent` is what to say where it may be absent."""
+        name = self._loader.spelled(name, by)
+        if not name:
+            return True
+        found = self._interp if self._loader.is_loader(name) else self._served.get(name)
+        if found is None:
+            if reached_by == ReachedBy.NEEDED and by.reached_by not in (ReachedBy.INTERP, ReachedBy.SCRIPT):
+                reached_by = by.reached_by
+            lookup = self._loader.lookup(name, by, self._main, self._level, reached_by)
+            self.better.update(lookup.better)
+            found = lookup.found
+            if found is None:
+                if not absent:
+                    self._missing.append(lookup)
+                elif absent != "silent":
+                    self._notice(f"{name}: not found, {absent}: the loader goes on without it")
+                return False
+            self._told_by_chance(found)
+            self._objects.append(found)
+            if self._add(found) is found:
+                queue.append(found)
+        self._edges.append(Edge(by, name, found))
+        return True
+
+    def _told_by_chance(self, found: Object) -> None:
+        if found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.item.startswith(("/", "$")) and found.owner:
+            item = f"'{found.item}'" if found.item else "the empty item"
+            self._notice(f"{found.owner.path}: {item} of its {found.rule} counts from the working directory")
+
+    def _notice(self, text: str, warning: bool = True) -> None:
+        self.notices[Notice(shown(text), warning)] = None
+
+    # Beyond what starts the program ---------------------------------------------------------------
+
+    def _audits(self) -> None:
+        """The audit modules of the program, each in a name space of its own (elf/rtld.c)."""
+        facts = self._main.facts
+        names = f"{facts.audit or ''}:{facts.depaudit or ''}".split(":")
+        for name in filter(None, names if self._loader.follows_glibc else ()):
+            self._start()
+            # Asked for by the loader itself, to which the program's DT_RPATH counts alone.
+            interp = self._interp
+            asker = Object(
+                interp.name,
+                interp.walk,
+                interp.facts,
+                Rule.INTERP,
+                self._main,
+                rpath_next=inherited(self._main),
+                reached_by=ReachedBy.INTERP,
+            )
+            queue: list[Object] = []
+            if self._try(name, asker, ReachedBy.AUDIT, queue) is not None:
+                self._notice(f"{name}: not found, an audit module of {self._main.name}: the loader goes on without it")
+
+    def _try(self, name: str, by: Object, reached_by: str, queue: list[Object]) -> list[Lookup] | None:
+        """Load `name` and all that it needs, or nothing: then what is missing."""
+        before = (dict(self._served), dict(self._mapped), len(self._objects), len(self._edges), len(self._missing))
+        if self._ask(name, by, reached_by, queue):
+            self._walk(queue)
+        missing = self._missing[before[4] :]
+        if not missing:
+            return None
+        self._served, self._mapped = before[0], before[1]
+        del self._objects[before[2] :], self._edges[before[3] :], self._missing[before[4] :]
+        return missing
+
+    def _notes(self, wanted: Sequence[str]) -> None:
+        done = 0
+        carriers = [self._main, *self._objects]
+        while done < len(carriers):
+            by = carriers[done]
+            done += 1
+            for text in by.facts.dlopen_notes:
+                try:
+                    notes = elf.dlopen_note(text)
+                except BadElf as error:
+                    self._notice(f"{by.path}: {error.message}")
+                    continue
+                for note in notes:
+                    if note.priority not in wanted:
+                        continue
+                    count = len(self._objects)
+                    missing: list[Lookup] = []
+                    for soname in note.sonames:
+                        lacks = self._try(soname, by, ReachedBy.DLOPEN_NOTE, [])
+                        if lacks is None:
+                            missing = []
+                            break
+                        missing += lacks
+                    carriers += self._objects[count:]
+                    if missing and note.priority == Priority.REQUIRED:
+                        self._missing += missing
+                    elif missing:
+                        names = " or ".join(note.sonames)
+                        what = f"{by.path}: {names} not found, {note.priority} by its dlopen note"
+                        self._notice(what, note.priority == Priority.RECOMMENDED)
+
+    def _unwinder(self) -> None:
+        libc = self._served.get(_LIBC)
+        if libc is None or _LIBGCC_S in self._served:
+            return
+        for found in (self._main, *self._objects):
+            if found is not libc and self._facts.unwinds(found.file):
+                if self._try(_LIBGCC_S, libc, ReachedBy.LIBGCC_S, []) is not None:
+                    self._notice(
+                        f"{found.path}: {_LIBGCC_S} not found: glibc aborts where it unwinds the stack (pthread_exit)"
+                    )
+                return

@@ -1,0 +1,336 @@
+"""glibc's loader, ld.so. Law: ld.so(8), and glibc's elf/dl-load.c and elf/dl-cache.c where the page
+is silent.
+"""
+
+from __future__ import annotations
+
+from ocidiet.errors import BadElf, OcidietError
+from ocidiet.model import TYPE_CHECKING, Lookup, NamedTuple, Object, Probe, ReachedBy, Rule
+from ocidiet.search.tokens import expand, origin, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ocidiet.fs import Root
+    from ocidiet.ldcache import Cache
+    from ocidiet.model import Config, ElfFacts, Search, Walk
+    from ocidiet.search import Read
+    from ocidiet.search.ldconfig import Simulated
+
+    How = tuple[str, str, "Object | None", str]
+    """(rule, text of the path list's item, whose list it is, subdirectory)"""
+    Candidate = tuple[str, How]
+
+DF_1_NODEFLIB = 0x800
+DF_1_PIE = 0x08000000
+HWCAPS = "glibc-hwcaps"
+
+# The subdirectories of glibc-hwcaps that a loader knows, the best first (sysdeps/*/dl-hwcaps*.c), by
+# (e_machine, bits, little endian).
+LEVELS = {
+    (62, 64, True): ("x86-64-v4", "x86-64-v3", "x86-64-v2"),
+    (21, 64, True): ("power10", "power9"),
+    (22, 64, False): ("z17", "z16", "z15", "z14", "z13"),
+}
+# What loaders before 2.37 look into beside them, whatever the CPU.
+_LEGACY = {
+    (62, 64): ("tls/x86_64/x86_64", "tls/x86_64", "tls", "x86_64/x86_64", "x86_64"),
+    (3, 32): ("tls/i686/sse2", "tls/i686", "tls/sse2", "tls", "i686/sse2", "i686", "sse2"),
+    (183, 64): ("tls/aarch64", "tls", "aarch64"),
+}
+_LEGACY_ENDED = (2, 37)
+
+# Where the loader's own data tells nothing.
+_FALLBACK = {(3, 32): ("/lib", "/usr/lib"), (40, 32): ("/lib", "/usr/lib")}
+_FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
+
+# The bits of e_flags in which a library must agree with its program: the ABI for floating point.
+_FLOAT_ABI = {243: 0x000E, 258: 0x0007, 40: 0x0600, 8: 0x0400}
+
+
+class About(NamedTuple):
+    """What a loader's own data says of it."""
+
+    default_dirs: tuple[str, ...]
+    """In order, without trailing slashes."""
+    lib: str
+    """`$LIB`."""
+    legacy: tuple[str, ...]
+    """Subdirectories that are looked into before a directory itself, on every CPU."""
+
+
+def about(loader: bytes, machine: int, bits: int, directory: str) -> About:
+    """What the loader's bytes tell; `directory` is where its file lies."""
+    found = system_dirs(loader, directory) or _FALLBACK.get((machine, bits), ("/lib64", "/usr/lib64"))
+    whole, _, last = found[0].lstrip("/").rpartition("/")
+    lib = f"{whole}/{last}" if whole else last
+    if whole and lib.encode() + b"\0" not in loader and last.encode() + b"\0" in loader:
+        lib = last
+    legacy = _LEGACY.get((machine, bits), ()) if _version(loader) < _LEGACY_ENDED else ()
+    return About(found, lib, legacy)
+
+
+def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
+    """The default directories built into a glibc loader, in order, without trailing slashes.
+
+    glibc keeps them as one run of NUL-separated strings, each with a slash at both ends
+    (elf/dl-load.c, `system_dirs`). One alone is a run where it is the loader's own `directory`.
+    """
+    own: tuple[str, ...] = ()
+    at = loader.find(b"/\0")
+    while at >= 0:
+        start = loader.rfind(b"\0", 0, at) + 1
+        run = []
+        while loader[start : start + 1] == b"/":
+            end = loader.find(b"\0", start)
+            text = loader[start:end]
+            if not text.endswith(b"/") or b"lib" not in text or not text.isascii():
+                break
+            run.append(text.decode("ascii").rstrip("/"))
+            start = end + 1
+        if len(run) > 1:
+            return tuple(run)
+        if run == [directory]:
+            own = tuple(run)
+        at = loader.find(b"/\0", max(at + 1, start - 2))
+    return own
+
+
+def _version(loader: bytes) -> tuple[int, ...]:
+    at = loader.find(b" release version ")
+    text = loader[at + 17 : at + 24].split(b"\0")[0].rstrip(b".\n") if at >= 0 else b""
+    parts = text.split(b".")[:2]
+    return tuple(map(int, parts)) if len(parts) == 2 and all(map(bytes.isdigit, parts)) else _LEGACY_ENDED
+
+
+def inherited(by: Object) -> Object | None:
+    """The nearest whose DT_RPATH counts for what `by` loads, itself or a loader above it; behind it
+    follow its `rpath_next`. One that has a DT_RUNPATH contributes none, but does not end the chain."""
+    return by if by.facts.rpath is not None and by.facts.runpath is None else by.rpath_next
+
+
+class Passed:
+    """Why a loader does not take a candidate, and whether it gives up there."""
+
+    __slots__ = ("fatal", "reason")
+
+    def __init__(self, reason: str, fatal: bool) -> None:
+        self.reason = f"{reason}: the loader stops here" if fatal else reason
+        self.fatal = fatal
+
+
+class Glibc:
+    """One loader of one root."""
+
+    def __init__(self, root: Root, search: Search, read: Read, known: About, cache: Cache | Simulated) -> None:
+        self.default_dirs = known.default_dirs
+        self.lib = known.lib
+        self.preload = [name for part in search.preload.split(":") for name in part.split()]
+        self.follows_glibc = True
+        self.config: Config | None = None
+        self._root = root
+        self._search = search
+        self._read = read
+        self._legacy = known.legacy
+        self._cache = cache
+        self._cwd = search.cwd.rstrip("/")
+        self._library_path = search.library_path.replace(";", ":")
+        # What was found for names whose search depended on nothing but the name.
+        self._plain: dict[tuple[str, int, int, str], Lookup] = {}
+        self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+
+    # What a loaded object serves ----------------------------------------------------------------
+
+    def names(self, found: Object, mapped: Object) -> Iterable[str]:
+        """The names that `mapped` serves from now on, because it was opened as `found`."""
+        soname = mapped.facts.soname
+        return (found.name, found.path, soname) if soname else (found.name, found.path)
+
+    def is_loader(self, _name: str) -> bool:
+        """Whether a name is the loader's whatever it was opened as: to glibc none is."""
+        return False
+
+    def spelled(self, name: str, by: Object) -> str:
+        """`name` as it is looked for: with its tokens expanded."""
+        return expand(name, self._tokens(by)) if "$" in name else name
+
+    # The search ---------------------------------------------------------------------------------
+
+    def levels(self, facts: ElfFacts) -> tuple[str, ...]:
+        """The glibc-hwcaps subdirectories that count for a program, the best first."""
+        known = LEVELS.get((facts.machine, facts.bits, facts.little_endian), ())
+        wanted = self._search.hwcaps
+        return known if wanted is None else tuple(level for level in known if level in wanted)
+
+    def lookup(
+        self, name: str, by: Object, main: Object, level: str = "", reached_by: str = ReachedBy.NEEDED
+    ) -> Lookup:
+        """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best
+        subdirectory of glibc-hwcaps is `level`; "" is the baseline."""
+        facts = by.facts
+        listed = facts.runpath is not None or inherited(by) is not None or "$" in self._library_path
+        plain = "/" not in name and not listed and not facts.flags_1 & DF_1_NODEFLIB
+        key = (name, facts.machine, facts.bits, level)
+        known = self._plain.get(key) if plain else None
+        if known is None:
+            known = self._find(name, by, main, level)
+            if plain:
+                self._plain[key] = known
+        found = known.found
+        if found is not None:
+            beyond = ReachedBy.HWCAPS if found.subdir.startswith(HWCAPS) else ReachedBy.NEEDED
+            found = Object(
+                name,
+                found.walk,
+                found.facts,
+                found.rule,
+                by,
+                found.item,
+                found.owner,
+                inherited(by),
+                found.subdir,
+                reached_by if reached_by != ReachedBy.NEEDED else beyond,
+            )
+        return Lookup(name, by, known.probes, found, known.better)
+
+    def _find(self, name: str, by: Object, main: Object, level: str) -> Lookup:
+        better: dict[str, None] = {}
+        tried: list[Probe] = []
+        ended: tuple[str, int] = ("", 0)
+        for path, how in self._candidates(name, by, main, level, better):
+            rule, item, owner, subdir = how
+            if not path:
+                tried.append(Probe(item, rule, "no entry"))
+                continue
+            if ended == (rule, id(owner)):
+                continue
+            walk = self._root.walk(path)
+            taken = self._taken(walk, by.facts)
+            if not isinstance(taken, Passed):
+                tried.append(Probe(path, rule, "found"))
+                found = Object(name, walk, taken, rule, by, item, owner, None, subdir)
+                return Lookup(name, by, tuple(tried), found, tuple(better))
+            tried.append(Probe(path, rule, taken.reason))
+            if taken.fatal:
+                break
+            if walk.kind in ("loop", "failed"):
+                ended = (rule, id(owner))
+        return Lookup(name, by, tuple(tried), None, tuple(better))
+
+    def _candidates(
+        self, name: str, by: Object, main: Object, level: str, better: dict[str, None]
+    ) -> Iterator[Candidate]:
+        if "/" in name:
+            yield self._from_cwd(expand(name, self._tokens(by))), (Rule.ABSOLUTE, name, by, "")
+            return
+        if by.facts.runpath is None:
+            owner = inherited(by)
+            while owner is not None:
+                yield from self._listed(owner.facts.rpath or "", name, Rule.RPATH, owner, level, better)
+                owner = owner.rpath_next
+        if self._library_path:
+            yield from self._listed(self._library_path, name, Rule.LIBRARY_PATH, main, level, better)
+        if by.facts.runpath is not None:
+            yield from self._listed(by.facts.runpath, name, Rule.RUNPATH, by, level, better)
+        no_defaults = bool(by.facts.flags_1 & DF_1_NODEFLIB)
+        path, subdir = self._cached(name, by.facts, level, better)
+        if path and not (no_defaults and path.startswith(tuple(f"{known}/" for known in self.default_dirs))):
+            yield path, (Rule.LD_SO_CACHE, "", None, subdir)
+        else:
+            yield "", (Rule.LD_SO_CACHE, "/etc/ld.so.cache", None, "")
+        if not no_defaults:
+            for directory in self.default_dirs:
+                yield from self._in(directory, name, (Rule.DEFAULT, "", None, ""), by.facts, level, better)
+
+    def _cached(self, name: str, facts: ElfFacts, level: str, better: dict[str, None]) -> tuple[str, str]:
+        levels = self.levels(facts)
+        active = levels[levels.index(level) :] if level else ()
+        best, subdir, rank = "", "", len(levels) + 1
+        for hwcap, path in self._cache.entries(name, facts.machine, facts.bits):
+            if hwcap in levels:
+                better[hwcap] = None
+            if hwcap and hwcap not in active:
+                continue
+            own = levels.index(hwcap) if hwcap else len(levels)
+            if own < rank:
+                best, subdir, rank = path, f"{HWCAPS}/{hwcap}" if hwcap else "", own
+        return best, subdir
+
+    def _listed(
+        self, text: str, name: str, rule: str, owner: Object, level: str, better: dict[str, None]
+    ) -> Iterator[Candidate]:
+        if not text:
+            return
+        values = self._tokens(owner)
+        for item in text.split(":"):
+            directory = self._from_cwd(expand(item, values)).rstrip("/")
+            yield from self._in(directory, name, (rule, item, owner, ""), owner.facts, level, better)
+
+    def _in(
+        self, directory: str, name: str, how: How, facts: ElfFacts, level: str, better: dict[str, None]
+    ) -> Iterator[Candidate]:
+        """The places in one directory: its active subdirectories, as far as they exist, and itself."""
+        subdirs, met = self._below(directory, facts, level)
+        for one in met:
+            better[one] = None
+        for subdir in subdirs:
+            yield f"{directory}/{subdir}/{name}", (*how[:3], subdir)
+        yield f"{directory}/{name}", how
+
+    def _below(self, directory: str, facts: ElfFacts, level: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        key = (directory, level, facts.machine, facts.bits)
+        known = self._subdirs.get(key)
+        if known is None:
+            levels = self.levels(facts)
+            if self._root.directory(f"{directory}/{HWCAPS}").kind != "dir":
+                levels = ()
+            met = tuple(one for one in levels if self._is_directory(f"{directory}/{HWCAPS}/{one}"))
+            active = self.levels(facts)
+            active = active[active.index(level) :] if level else ()
+            subdirs = [f"{HWCAPS}/{one}" for one in met if one in active]
+            tops = {
+                top
+                for top in {one.partition("/")[0] for one in self._legacy}
+                if self._is_directory(f"{directory}/{top}")
+            }
+            subdirs += [
+                one
+                for one in self._legacy
+                if one.partition("/")[0] in tops and self._is_directory(f"{directory}/{one}")
+            ]
+            known = self._subdirs[key] = (tuple(subdirs), met)
+        return known
+
+    def _is_directory(self, path: str) -> bool:
+        return self._root.directory(path).kind == "dir"
+
+    def _taken(self, walk: Walk, mine: ElfFacts) -> ElfFacts | Passed:
+        """What the loader makes of a candidate (elf/dl-load.c, `open_verify`), for objects like `mine`."""
+        if walk.file is None:
+            return Passed(walk.reason, walk.kind in ("dir", "special"))
+        self._root.use(walk)
+        facts = self._read(walk.file)
+        if isinstance(facts, BadElf):
+            if facts.bits not in (0, mine.bits) or facts.machine not in (0, mine.machine):
+                return Passed(_for_another(facts.bits, facts.machine), fatal=False)
+            return Passed(facts.message, fatal=True)
+        if isinstance(facts, OcidietError):
+            return Passed(facts.message.partition(": ")[2], fatal=False)
+        if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):
+            return Passed(_for_another(facts.bits, facts.machine), fatal=False)
+        mask = _FLOAT_ABI.get(facts.machine, 0)
+        if mask and facts.e_flags & mask != mine.e_flags & mask:
+            return Passed(f"for another floating point ABI (e_flags {facts.e_flags:#x})", fatal=False)
+        if not facts.dynamic or facts.flags_1 & DF_1_PIE:
+            return Passed("a program, no library", fatal=True)
+        return facts
+
+    def _from_cwd(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self._cwd}/{path}"
+
+    def _tokens(self, owner: Object) -> dict[str, str]:
+        return tokens(origin(owner), self.lib, owner.facts.machine)
+
+
+def _for_another(bits: int, machine: int) -> str:
+    return f"for another machine ({bits} bit, e_machine {machine})"

@@ -1,0 +1,141 @@
+"""musl's loader, which is its C library too. Law: musl's ldso/dynlink.c, `load_library`."""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet import ldconf
+from ocidiet.errors import OcidietError
+from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, ReachedBy, Rule
+from ocidiet.search.glibc import Passed
+from ocidiet.search.tokens import origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ocidiet.fs import Root
+    from ocidiet.model import ElfFacts, Search, Walk
+    from ocidiet.search import Read
+    from ocidiet.search.glibc import Candidate
+
+_DEFAULT_PATH = ("/lib", "/usr/local/lib", "/usr/lib")
+# Libraries that musl is itself, whatever follows the dot.
+_RESERVED = tuple(f"lib{name}." for name in ("c", "pthread", "rt", "m", "dl", "util", "xnet"))
+
+
+class Musl:
+    """One loader of one root, as started by a PT_INTERP: its text decides where the path file is."""
+
+    def __init__(
+        self,
+        root: Root,
+        search: Search,
+        read: Read,
+        interp: Object,
+        content: bytes,
+        read_whole: Callable[[Walk], bytes],
+    ) -> None:
+        self.lib = ""
+        self.preload = search.preload.replace(":", " ").split()
+        self.follows_glibc = False
+        self.config: Config | None = None
+        self._root = root
+        self._search = search
+        self._read = read
+        self._cwd = search.cwd.rstrip("/")
+        self._library_path = search.library_path
+        self._interp_name = interp.name
+        self._system_path: tuple[str, ...] = _DEFAULT_PATH
+        self._system_rule = Rule.DEFAULT
+        at = content.find(b"/etc/ld-musl-")
+        suffix = os.fsdecode(content[at : content.find(b"\0", at)])
+        walk = root.walk(os.path.dirname(os.path.dirname(interp.name)).rstrip("/") + suffix)
+        if walk.kind not in ("absent", "loop", "denied"):
+            self.config = Config(walk, interp.name)
+            self._system_path = ldconf.path_file(os.fsdecode(read_whole(walk)))
+            self._system_rule = Rule.PATH_FILE
+        self.default_dirs = self._system_path
+
+    def names(self, found: Object, mapped: Object) -> Iterable[str]:
+        """The names that `mapped` serves from now on, because it was opened as `found`: that of a
+        search alone, by which a file known by its path gets a short name."""
+        if "/" in found.name:
+            return ()
+        return (found.name,) if mapped is found else (found.name, mapped.path.rpartition("/")[2])
+
+    def is_loader(self, name: str) -> bool:
+        """Whether `name` is the loader's own, searched for nowhere."""
+        return name.startswith(_RESERVED) or name == self._interp_name
+
+    def spelled(self, name: str, _by: Object) -> str:
+        """`name` as it is looked for: musl expands no tokens in names."""
+        return name
+
+    def levels(self, _facts: ElfFacts) -> tuple[str, ...]:
+        """None: musl has no glibc-hwcaps."""
+        return ()
+
+    def lookup(
+        self, name: str, by: Object, main: Object, level: str = "", reached_by: str = ReachedBy.NEEDED
+    ) -> Lookup:
+        """As `Glibc.lookup`; `level` has no meaning here."""
+        del level
+        tried: list[Probe] = []
+        for path, (rule, item, owner, _) in self._candidates(name, by, main):
+            walk = self._root.walk(path)
+            taken = self._taken(walk, by.facts)
+            if not isinstance(taken, Passed):
+                tried.append(Probe(path, rule, "found"))
+                found = Object(name, walk, taken, rule, by, item, owner, None, "", reached_by)
+                return Lookup(name, by, tuple(tried), found)
+            tried.append(Probe(path, rule, taken.reason))
+            if taken.fatal:
+                break
+        return Lookup(name, by, tuple(tried), None)
+
+    def _candidates(self, name: str, by: Object, main: Object) -> Iterator[Candidate]:
+        if "/" in name:
+            yield self._from_cwd(name), (Rule.ABSOLUTE, name, by, "")
+            return
+        yield from self._listed(self._library_path, name, Rule.LIBRARY_PATH, main)
+        # What is preloaded is asked for by the loader, which has no path list.
+        owner: Object | None = None if by.rule == Rule.INTERP else by
+        while owner is not None:
+            # Both tags are one to musl, and both are inherited.
+            text = owner.facts.rpath if owner.facts.runpath is None else owner.facts.runpath
+            rule = Rule.RPATH if owner.facts.runpath is None else Rule.RUNPATH
+            if text and "$" not in _with_origin(text, ""):
+                yield from self._listed(text, name, rule, owner)
+            owner = owner.needed_by
+        for directory in self._system_path:
+            yield f"{self._from_cwd(directory).rstrip('/')}/{name}", (self._system_rule, "", None, "")
+
+    def _listed(self, text: str, name: str, rule: str, owner: Object) -> Iterator[Candidate]:
+        for item in text.replace("\n", ":").split(":"):
+            if item:
+                expanded = item if rule == Rule.LIBRARY_PATH else _with_origin(item, origin(owner))
+                directory = self._from_cwd(expanded).rstrip("/")
+                yield f"{directory}/{name}", (rule, item, owner, "")
+
+    def _taken(self, walk: Walk, mine: ElfFacts) -> ElfFacts | Passed:
+        """What the loader makes of a candidate: the first that can be opened is final."""
+        if walk.file is None:
+            passed_over = walk.kind in ("absent", "denied") or "name too long" in walk.reason
+            return Passed(walk.reason, not passed_over)
+        self._root.use(walk)
+        facts = self._read(walk.file)
+        if isinstance(facts, OcidietError):
+            return Passed(facts.message, fatal=True)
+        if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):
+            return Passed(f"for another machine ({facts.bits} bit, e_machine {facts.machine})", fatal=True)
+        if not facts.dynamic:
+            return Passed("a program, no library", fatal=True)
+        return facts
+
+    def _from_cwd(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self._cwd}/{path}"
+
+
+def _with_origin(text: str, directory: str) -> str:
+    """`text` with musl's only token in place: what follows `$ORIGIN` may be a letter."""
+    return text.replace("${ORIGIN}", "\0").replace("$ORIGIN", "\0").replace("\0", directory)
