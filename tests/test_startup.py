@@ -28,7 +28,8 @@ MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "
 COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 JOB = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.extras ocidiet.fs"
-    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens ocidiet.tar ocidiet.tree ocidiet.verify"
+    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+    " ocidiet.tar ocidiet.tree ocidiet.verify"
 )
 
 
