@@ -227,7 +227,7 @@ def test_program_that_is_none_is_refused(tmp_path: Path, names: Names, message: 
 )
 def test_interpreter_that_is_none_is_missing(tmp_path: Path, names: Names, outcome: str) -> None:
     assert refused(tmp_path, {"/main": program("a", interp="/opt/ld"), **names}).splitlines()[:3] == [
-        "/main: 1 library not found",
+        "/main: 1 file not found",
         "  /opt/ld, needed by /main",
         f"    interpreter /opt/ld  {outcome}",
     ]
