@@ -27,11 +27,15 @@ DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1,
 DT_FLAGS_1 = 0x6FFFFFFB
 DF_1_PIE = 0x08000000
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
+EM_MIPS = 8
 
 MAX_PHNUM = 4096
 MAX_DYNAMIC_BYTES = 4 << 20
 MAX_STRING_BYTES = 4096
 MAX_NEEDED = 65536
+MAX_TAGS = 1024
+# The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
+LIBC_ABI_MAX = 4
 _FIRST_READ_BYTES = 4096
 NOT_ELF = "not an ELF file"
 
@@ -61,12 +65,13 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     head = pread(_FIRST_READ_BYTES, 0)
     if head[:4] != b"\x7fELF":
         raise BadElf(NOT_ELF if head else "empty file")
-    if len(head) < 52:
+    # 52 bytes in a file of 32 bits; but one that ends before 64 has nothing to load.
+    if len(head) < 64:
         raise BadElf("truncated ELF header", "e_ident", 0)
-    ei_class, ei_data, ei_version, ei_osabi = head[4:8]
+    ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
     order = _ORDER.get(ei_data)
     if ei_class not in _EHDR:
-        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4)
+        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4, bits=-1)
     bits, machine = 32 * ei_class, 0
 
     def bad(what: str, field: str, offset: int) -> BadElf:
@@ -74,14 +79,22 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
 
     if order is None:
         raise bad(f"unknown byte order {ei_data}", "EI_DATA", 5)
+    ehdr = _struct(order + _EHDR[ei_class])
+    e_type, machine, e_version, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    if e_version == 1 << 24:
+        raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
     if ei_version != 1:
         raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
     if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
         raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
-    ehdr = _struct(order + _EHDR[ei_class])
-    if len(head) < ehdr.size:
-        raise bad("truncated ELF header", "e_ident", 0)
-    e_type, machine, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    # What the kernel does not look at in a program, and glibc's loader refuses in a library.
+    odd = None
+    if e_version != 1:
+        odd = BadElf(f"unknown ELF version {e_version}", "e_version", 20, bits)
+    elif ei_abiversion and machine != EM_MIPS and not (ei_osabi == ELFOSABI_GNU and ei_abiversion < LIBC_ABI_MAX):
+        odd = bad(f"unknown ABI version {ei_abiversion} of OS ABI {ei_osabi}", "EI_ABIVERSION", 8)
+    elif any(head[9:16]):
+        odd = bad("padding that is not zero", "EI_PAD", 9)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
     phdr = _struct(order + _PHDR[ei_class])
@@ -115,6 +128,10 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         else:
             p_type, _, offset, vaddr, _, filesz = fields[:6]
         if p_type == PT_LOAD:
+            if filesz and (vaddr - offset) & 0xFFF:
+                raise bad(
+                    "segment's address and offset differ within a page", "PT_LOAD p_offset", phoff + index * phdr.size
+                )
             loads.append((vaddr, offset, filesz))
         elif p_type == PT_INTERP and interp is None:
             if filesz > MAX_STRING_BYTES:
@@ -124,17 +141,19 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
                 raise bad("interpreter name empty or without end", "PT_INTERP", offset)
             interp = os.fsdecode(text[: text.index(0)])
         elif p_type == PT_DYNAMIC:
-            dynamic = (offset, filesz, phoff + index * phdr.size)
+            dynamic = (offset, filesz, vaddr, phoff + index * phdr.size)
     if dynamic is None:
         return ElfFacts(bits, order == "<", machine, False, interp, (), None, None, None, 0)
 
-    offset, filesz, at = dynamic
+    offset, filesz, vaddr, at = dynamic
     dyn = _struct(order + _DYN[ei_class])
     length = min(filesz - filesz % dyn.size, max(size_bytes - offset, 0))
     if length < dyn.size or offset > size_bytes:
         raise bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if length > MAX_DYNAMIC_BYTES:
         raise bad(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
+    if _file_offset(loads, vaddr) != offset:
+        raise bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
     length -= length % dyn.size
     needed, single = [], {}
     for tag, value in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
@@ -142,35 +161,46 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             break
         if tag == DT_NEEDED:
             needed.append(value)
+            if len(needed) > MAX_NEEDED:
+                raise bad(f"more than {MAX_NEEDED} DT_NEEDED entries", "PT_DYNAMIC", offset)
         else:
             single[tag] = value
+            if len(single) > MAX_TAGS:
+                raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
     else:
         raise bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
-    if len(needed) > MAX_NEEDED:
-        raise bad(f"{len(needed)} DT_NEEDED entries, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
+    if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
+        raise odd
 
     wanted = [*needed, *(single[tag] for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH) if tag in single)]
     names: dict[int, str] = {}
     if wanted:
         strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
-        strsz = single.get(DT_STRSZ, 0)
         if strtab is None or strtab >= size_bytes:
             raise bad("string table outside the file", "DT_STRTAB", offset)
+        strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
         if max(wanted) >= strsz:
             raise bad("name outside the string table", "DT_STRSZ", offset)
         # Linkers put these names together at one end of the table: one read of their span.
         low = min(wanted)
-        high = min(max(wanted) + MAX_STRING_BYTES, strsz, size_bytes - strtab)
+        high = min(max(wanted) + MAX_STRING_BYTES, strsz)
         if high - low > MAX_DYNAMIC_BYTES:
             high = low
-        text = span(strtab + low, max(high - low, 0), "string table", "DT_STRTAB", offset)
+        text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
+        budget = MAX_DYNAMIC_BYTES
         for value in wanted:
-            end = text.find(b"\0", value - low)
+            if value in names:
+                continue
+            end = text.find(b"\0", value - low, value - low + MAX_STRING_BYTES)
             raw = text[value - low : end]
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
                 if not rest:
                     raise bad("name without end", "DT_STRTAB", strtab + value)
+            # Many names may end in one: more bytes than the file has.
+            budget -= len(raw)
+            if budget < 0:
+                raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
             names[value] = os.fsdecode(raw)
     return ElfFacts(
         bits,
