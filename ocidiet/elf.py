@@ -15,7 +15,7 @@ from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING, Dlopen, ElfFacts, Filter, NamedTuple, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
@@ -30,25 +30,35 @@ DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
 NT_DLOPEN = 0x407C0C0A
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
+EM_MIPS = 8
 
 MAX_PHNUM = 4096
 MAX_DYNAMIC_BYTES = 4 << 20
 MAX_STRING_BYTES = 4096
 MAX_NEEDED = 65536
+MAX_TAGS = 1024
+# The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
+LIBC_ABI_MAX = 4
 MAX_NOTE_BYTES = 1 << 20
 MAX_SYMBOLS_BYTES = 64 << 20
 _FIRST_READ_BYTES = 4096
+# A string table up to this size is read whole.
+_SMALL_STRTAB_BYTES = 1 << 16
 NOT_ELF = "not an ELF file"
 
 # By EI_DATA: struct's byte order; by EI_CLASS: layouts and the sizes that e_*entsize must have.
 _ORDER = {1: "<", 2: ">"}
 _EHDR = {1: "16xHHIIIIIHHHHHH", 2: "16xHHIQQQIHHHHHH"}
 _PHDR = {1: "IIIIIIII", 2: "IIQQQQQQ"}
-_DYN = {1: "iI", 2: "qQ"}
+_DYN = {1: (8, "I"), 2: (16, "Q")}
 _SH_INFO = {1: (28, "I"), 2: (44, "I")}
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
+_FILTERS = (DT_AUXILIARY, DT_FILTER)
 _TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
+# glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
+# pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
+_UNWINDERS = tuple(f"{name}\0".encode() for name in ("pthread_cancel", "pthread_exit", "thrd_exit", "backtrace"))
 
 _structs: dict[str, struct.Struct] = {}
 
@@ -66,10 +76,12 @@ class _Headers(NamedTuple):
     machine: int
     e_flags: int
     interp: str | None
-    dynamic: tuple[int, int, int] | None
-    """Offset, p_filesz, and the offset of the program header."""
+    dynamic: tuple[int, int, int, int] | None
+    """Offset, p_filesz, p_vaddr, and the offset of the program header."""
     loads: list[tuple[int, int, int]]
     notes: tuple[bytes, ...]
+    odd: BadElf | None
+    """What the kernel does not look at in a program, and glibc's loader refuses in a library."""
     span: Callable[[int, int, str, str, int], bytes]
     """(offset, length, what, field, offset of the field) -> bytes, all inside the file."""
     bad: Callable[[str, str, int], BadElf]
@@ -79,12 +91,13 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
     head = pread(_FIRST_READ_BYTES, 0)
     if head[:4] != b"\x7fELF":
         raise BadElf(NOT_ELF if head else "empty file")
-    if len(head) < 52:
+    # 52 bytes in a file of 32 bits; but one that ends before 64 has nothing to load.
+    if len(head) < 64:
         raise BadElf("truncated ELF header", "e_ident", 0)
-    ei_class, ei_data, ei_version, ei_osabi = head[4:8]
+    ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
     order = _ORDER.get(ei_data)
     if ei_class not in _EHDR:
-        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4)
+        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4, bits=-1)
     bits, machine = 32 * ei_class, 0
 
     def bad(what: str, field: str, offset: int) -> BadElf:
@@ -92,14 +105,21 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
 
     if order is None:
         raise bad(f"unknown byte order {ei_data}", "EI_DATA", 5)
+    ehdr = _struct(order + _EHDR[ei_class])
+    e_type, machine, e_version, _, phoff, shoff, e_flags, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    if e_version == 1 << 24:
+        raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
     if ei_version != 1:
         raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
     if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
         raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
-    ehdr = _struct(order + _EHDR[ei_class])
-    if len(head) < ehdr.size:
-        raise bad("truncated ELF header", "e_ident", 0)
-    e_type, machine, _, _, phoff, shoff, e_flags, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
+    odd = None
+    if e_version != 1:
+        odd = BadElf(f"unknown ELF version {e_version}", "e_version", 20, bits)
+    elif ei_abiversion and machine != EM_MIPS and not (ei_osabi == ELFOSABI_GNU and ei_abiversion < LIBC_ABI_MAX):
+        odd = bad(f"unknown ABI version {ei_abiversion} of OS ABI {ei_osabi}", "EI_ABIVERSION", 8)
+    elif head[9:16] != b"\0\0\0\0\0\0\0":
+        odd = bad("padding that is not zero", "EI_PAD", 9)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
     phdr = _struct(order + _PHDR[ei_class])
@@ -115,10 +135,11 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
         raise bad(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
 
     def span(offset: int, length: int, what: str, field: str, at: int) -> bytes:
-        if offset + length > size_bytes:
+        end = offset + length
+        if end > size_bytes:
             raise bad(f"{what} outside the file", field, at)
-        if offset + length <= len(head):
-            return head[offset : offset + length]
+        if end <= len(head):
+            return head[offset:end]
         data = pread(length, offset)
         if len(data) < length:
             raise bad(f"{what} outside the file", field, at)
@@ -128,28 +149,35 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
     interp = dynamic = None
     loads = []
     notes: tuple[bytes, ...] = ()
-    for index, fields in enumerate(phdr.iter_unpack(table)):
+    here = phoff - phdr.size
+    for fields in phdr.iter_unpack(table):
+        here += phdr.size
+        p_type = fields[0]
+        if p_type > PT_NOTE:
+            continue
         if ei_class == 1:
-            p_type, offset, vaddr, _, filesz = fields[:5]
+            offset, vaddr, _, filesz = fields[1:5]
         else:
-            p_type, _, offset, vaddr, _, filesz = fields[:6]
+            offset, vaddr, _, filesz = fields[2:6]
         if p_type == PT_LOAD:
+            if filesz and (vaddr - offset) & 0xFFF:
+                raise bad("segment's address and offset differ within a page", "PT_LOAD p_offset", here)
             loads.append((vaddr, offset, filesz))
+        elif p_type == PT_DYNAMIC:
+            dynamic = (offset, filesz, vaddr, here)
         elif p_type == PT_INTERP and interp is None:
             if filesz > MAX_STRING_BYTES:
-                raise bad(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", phoff + index * phdr.size)
-            text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", phoff + index * phdr.size)
+                raise bad(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", here)
+            text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", here)
             if b"\0" not in text or text[:1] == b"\0":
                 raise bad("interpreter name empty or without end", "PT_INTERP", offset)
             interp = os.fsdecode(text[: text.index(0)])
-        elif p_type == PT_DYNAMIC:
-            dynamic = (offset, filesz, phoff + index * phdr.size)
         elif p_type == PT_NOTE and filesz <= MAX_NOTE_BYTES:
             end = offset + filesz
             data = head[offset:end] if end <= len(head) else pread(filesz, offset) if end <= size_bytes else b""
             if b"FDO\0" in data:
                 notes += tuple(_dlopen_notes(data, _struct(order + "III")))
-    return _Headers(ei_class, order, machine, e_flags, interp, dynamic, loads, notes, span, bad)
+    return _Headers._make((ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -163,24 +191,25 @@ def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
             yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
 
 
-def _dynamic(size_bytes: int, headers: _Headers) -> list[tuple[int, int]]:
-    """The entries (d_tag, d_val) of the dynamic section, before DT_NULL."""
+def _dynamic(size_bytes: int, headers: _Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The dynamic section up to DT_NULL: each entry's d_tag, and its d_val."""
     assert headers.dynamic is not None
-    offset, filesz, at = headers.dynamic
-    span, bad = headers.span, headers.bad
-    dyn = _struct(headers.order + _DYN[headers.ei_class])
-    length = min(filesz - filesz % dyn.size, max(size_bytes - offset, 0))
-    if length < dyn.size or offset > size_bytes:
-        raise bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
-    if length > MAX_DYNAMIC_BYTES:
-        raise bad(f"dynamic section of {length} bytes", "PT_DYNAMIC p_filesz", at)
-    length -= length % dyn.size
-    entries: list[tuple[int, int]] = []
-    for entry in dyn.iter_unpack(span(offset, length, "dynamic section", "PT_DYNAMIC p_offset", at)):
-        if entry[0] == DT_NULL:
-            return entries
-        entries.append(entry)
-    raise bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+    offset, filesz, vaddr, at = headers.dynamic
+    entry_bytes, word = _DYN[headers.ei_class]
+    count = min(filesz, max(size_bytes - offset, 0)) // entry_bytes
+    if not count or offset > size_bytes:
+        raise headers.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
+    if count * entry_bytes > MAX_DYNAMIC_BYTES:
+        raise headers.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
+    if _file_offset(headers.loads, vaddr) != offset:
+        raise headers.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
+    data = headers.span(offset, count * entry_bytes, "dynamic section", "PT_DYNAMIC p_offset", at)
+    words = struct.unpack(f"{headers.order}{2 * count}{word}", data)
+    tags = words[::2]
+    if DT_NULL not in tags:
+        raise headers.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+    end = tags.index(DT_NULL)
+    return tags[:end], words[1 : 2 * end : 2]
 
 
 def parse(pread: Pread, size_bytes: int) -> ElfFacts:
@@ -190,82 +219,98 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     lies outside the file.
     """
     headers = _headers(pread, size_bytes)
-    bits, little, machine, interp = 32 * headers.ei_class, headers.order == "<", headers.machine, headers.interp
-    if headers.dynamic is None:
-        return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, headers.e_flags)
-    bad, span, offset = headers.bad, headers.span, headers.dynamic[0]
-    needed: list[int] = []
-    filters: list[tuple[int, bool, int]] = []
-    single: dict[int, int] = {}
-    for tag, value in _dynamic(size_bytes, headers):
-        if tag == DT_NEEDED:
-            needed.append(value)
-        elif tag in (DT_AUXILIARY, DT_FILTER):
-            filters.append((value, tag == DT_FILTER, len(needed)))
-        else:
-            single[tag] = value
+    ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad = headers
+    bits, little = 32 * ei_class, order == "<"
+    if dynamic is None:
+        return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, e_flags)
+    offset = dynamic[0]
+    tags, values = _dynamic(size_bytes, headers)
+    single = dict(zip(tags, values, strict=True))
+    if len(single) > MAX_TAGS:
+        raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
+    needed = [value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED]
+    filters = ()
+    if DT_AUXILIARY in single or DT_FILTER in single:
+        filters = tuple((values[n], tags[n], tags[:n].count(DT_NEEDED)) for n in range(len(tags)) if tags[n] in _FILTERS)
     if len(needed) + len(filters) > MAX_NEEDED:
-        raise bad(f"{len(needed) + len(filters)} needed names, more than {MAX_NEEDED}", "PT_DYNAMIC", offset)
+        raise bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
+    if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
+        raise odd
 
-    wanted = [*needed, *(row[0] for row in filters), *(single[tag] for tag in _TEXTS if tag in single)]
+    wanted = needed + [single[tag] for tag in _TEXTS if tag in single] + [row[0] for row in filters]
     names: dict[int, str] = {}
+    may_unwind: bool | None = False
     if wanted:
-        strtab = _file_offset(headers.loads, single.get(DT_STRTAB, -1))
-        strsz = single.get(DT_STRSZ, 0)
+        strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
         if strtab is None or strtab >= size_bytes:
             raise bad("string table outside the file", "DT_STRTAB", offset)
-        if max(wanted) >= strsz:
+        strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
+        low, top = min(wanted), max(wanted)
+        if top >= strsz:
             raise bad("name outside the string table", "DT_STRSZ", offset)
-        # Linkers put these names together at one end of the table: one read of their span.
-        low = min(wanted)
-        high = min(max(wanted) + MAX_STRING_BYTES, strsz, size_bytes - strtab)
-        if high - low > MAX_DYNAMIC_BYTES:
-            high = low
-        text = span(strtab + low, max(high - low, 0), "string table", "DT_STRTAB", offset)
+        if strsz <= _SMALL_STRTAB_BYTES:
+            low, high = 0, strsz
+        else:
+            # Linkers put these names together at one end of the table: one read of their span.
+            high = min(top + MAX_STRING_BYTES, strsz)
+            if high - low > MAX_DYNAMIC_BYTES:
+                high = low
+        text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
+        may_unwind = any([name in text for name in _UNWINDERS]) if high - low == strsz else None
+        budget = MAX_DYNAMIC_BYTES
         for value in wanted:
-            end = text.find(b"\0", value - low)
+            if value in names:
+                continue
+            end = text.find(b"\0", value - low, value - low + MAX_STRING_BYTES)
             raw = text[value - low : end]
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
                 if not rest:
                     raise bad("name without end", "DT_STRTAB", strtab + value)
-            names[value] = os.fsdecode(raw)
-    soname, rpath, runpath, audit, depaudit = (names.get(single.get(tag, -1)) for tag in _TEXTS)
-    return ElfFacts(
-        bits,
-        little,
-        machine,
-        True,
-        interp,
-        tuple([names[value] for value in needed]),
-        soname,
-        rpath,
-        runpath,
-        single.get(DT_FLAGS_1, 0),
-        headers.e_flags,
-        tuple([Filter(names[value], required, at) for value, required, at in filters]),
-        audit,
-        depaudit,
-        headers.notes,
+            # Many names may end in one: more bytes than the file has.
+            budget -= len(raw)
+            if budget < 0:
+                raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
+            names[value] = raw.decode("ascii") if raw.isascii() else os.fsdecode(raw)
+    soname, rpath, runpath, audit, depaudit = [names[single[tag]] if tag in single else None for tag in _TEXTS]
+    return ElfFacts._make(
+        (
+            bits,
+            little,
+            machine,
+            True,
+            interp,
+            tuple([names[value] for value in needed]),
+            soname,
+            rpath,
+            runpath,
+            single.get(DT_FLAGS_1, 0),
+            e_flags,
+            tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in filters]),
+            audit,
+            depaudit,
+            notes,
+            may_unwind,
+        )
     )
 
 
-def imports(pread: Pread, size_bytes: int, wanted: Sequence[str]) -> bool:
-    """Whether the file has an undefined symbol of one of these names. Raises `BadElf`, as `parse`."""
+def unwinds(pread: Pread, size_bytes: int) -> bool:
+    """Whether the file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
+    `parse`."""
     headers = _headers(pread, size_bytes)
     if headers.dynamic is None:
         return False
-    single = dict(_dynamic(size_bytes, headers))
-    where = {tag: _file_offset(headers.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)}
-    strtab, symtab, strsz = where[DT_STRTAB], where[DT_SYMTAB], single.get(DT_STRSZ, 0)
-    if strtab is None or symtab is None or strsz > MAX_SYMBOLS_BYTES:
+    single = dict(zip(*_dynamic(size_bytes, headers), strict=True))
+    strtab, symtab = [_file_offset(headers.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)]
+    if strtab is None or symtab is None:
         return False
-    strings = pread(min(strsz, max(size_bytes - strtab, 0)), strtab)
-    at = {found for name in wanted for found in _places(strings, os.fsencode(name) + b"\0")}
+    strings = pread(max(min(single.get(DT_STRSZ, 0), size_bytes - strtab, MAX_SYMBOLS_BYTES), 0), strtab)
+    at = {found for name in _UNWINDERS for found in _places(strings, name)}
     if not at:
         return False
     symbol = _struct(headers.order + _SYM[headers.ei_class])
-    length = min(_symbol_count(pread, headers, single) * symbol.size, MAX_SYMBOLS_BYTES)
+    length = min(_symbol_count(pread, headers, single) * symbol.size, max(size_bytes - symtab, 0), MAX_SYMBOLS_BYTES)
     table = pread(length, symtab)
     rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
     return any(row[0] in at and row[2] == 0 for row in rows)

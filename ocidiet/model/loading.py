@@ -62,6 +62,8 @@ class ElfFacts(NamedTuple):
     """DT_DEPAUDIT; as `audit`."""
     dlopen_notes: tuple[bytes, ...] = ()
     """The JSON text of each `.note.dlopen`, as it stands in the file."""
+    may_unwind: bool | None = False
+    """Whether its strings name a function for which glibc opens libgcc_s.so.1; None: not looked at."""
 
 
 class Rule:

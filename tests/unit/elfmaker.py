@@ -22,7 +22,7 @@ _EHDR_NAMES = [
     "e_type", "e_machine", "e_version", "e_entry", "e_phoff", "e_shoff", "e_flags",
     "e_ehsize", "e_phentsize", "e_phnum", "e_shentsize", "e_shnum", "e_shstrndx",
 ]  # fmt: skip
-_IDENT_NAMES = ["EI_CLASS", "EI_DATA", "EI_VERSION", "EI_OSABI"]
+_IDENT_NAMES = ["EI_CLASS", "EI_DATA", "EI_VERSION", "EI_OSABI", "EI_ABIVERSION", "EI_PAD"]
 _PHDR = {32: "IIIIIIII", 64: "IIQQQQQQ"}
 _PHDR_NAMES = {
     32: ["p_type", "p_offset", "p_vaddr", "p_paddr", "p_filesz", "p_memsz", "p_flags", "p_align"],
@@ -89,7 +89,7 @@ def make(
         right = {"p_type": _PT[segment], "p_offset": at, "p_vaddr": BASE + at, "p_filesz": size, "p_memsz": size}
         table += phdr.pack(*(wrong.get(f"{segment} {name}", right.get(name, 0)) for name in _PHDR_NAMES[bits]))
 
-    ident = {"EI_CLASS": bits // 32, "EI_DATA": 1 if order == LE else 2, "EI_VERSION": 1, "EI_OSABI": 0}
+    ident = {"EI_CLASS": bits // 32, "EI_DATA": 1 if order == LE else 2, "EI_VERSION": 1}
     header = {
         "e_type": e_type,
         "e_machine": machine,
@@ -101,7 +101,7 @@ def make(
     }
     return (
         b"\x7fELF"
-        + bytes(wrong.get(name, ident[name]) for name in _IDENT_NAMES).ljust(12, b"\0")
+        + bytes(wrong.get(name, ident.get(name, 0)) for name in _IDENT_NAMES).ljust(12, b"\0")
         + ehdr.pack(*(wrong.get(name, header.get(name, 0)) for name in _EHDR_NAMES))
         + table
         + body
