@@ -42,8 +42,10 @@ LIBC_ABI_MAX = 4
 MAX_NOTE_BYTES = 1 << 20
 MAX_SYMBOLS_BYTES = 64 << 20
 _FIRST_READ_BYTES = 4096
+# Of a larger string table, so few names are read one by one.
+_NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 18, 1000
 # A string table up to this size is read whole.
-_SMALL_STRTAB_BYTES = 1 << 16
+_SMALL_STRTAB_BYTES = 1 << 13
 NOT_ELF = "not an ELF file"
 
 # By EI_DATA: struct's byte order; by EI_CLASS: layouts and the sizes that e_*entsize must have.
@@ -229,9 +231,13 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     if len(single) > MAX_TAGS:
         raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
     needed = [value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED]
-    filters = ()
+    filters: list[tuple[int, int, int]] = []
     if DT_AUXILIARY in single or DT_FILTER in single:
-        filters = tuple((values[n], tags[n], tags[:n].count(DT_NEEDED)) for n in range(len(tags)) if tags[n] in _FILTERS)
+        position = 0
+        for tag, value in zip(tags, values, strict=True):
+            if tag in _FILTERS:
+                filters.append((value, tag, position))
+            position += tag == DT_NEEDED
     if len(needed) + len(filters) > MAX_NEEDED:
         raise bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
     if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
@@ -256,7 +262,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if high - low > MAX_DYNAMIC_BYTES:
                 high = low
         text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
-        may_unwind = any([name in text for name in _UNWINDERS]) if high - low == strsz else None
+        may_unwind = any(name in text for name in _UNWINDERS) if high - low == strsz else None
         budget = MAX_DYNAMIC_BYTES
         for value in wanted:
             if value in names:
@@ -271,7 +277,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             budget -= len(raw)
             if budget < 0:
                 raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
-            names[value] = raw.decode("ascii") if raw.isascii() else os.fsdecode(raw)
+            names[value] = str(raw, "ascii") if raw.isascii() else os.fsdecode(raw)
     soname, rpath, runpath, audit, depaudit = [names[single[tag]] if tag in single else None for tag in _TEXTS]
     return ElfFacts._make(
         (
@@ -305,23 +311,17 @@ def unwinds(pread: Pread, size_bytes: int) -> bool:
     strtab, symtab = [_file_offset(headers.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)]
     if strtab is None or symtab is None:
         return False
-    strings = pread(max(min(single.get(DT_STRSZ, 0), size_bytes - strtab, MAX_SYMBOLS_BYTES), 0), strtab)
-    at = {found for name in _UNWINDERS for found in _places(strings, name)}
-    if not at:
-        return False
     symbol = _struct(headers.order + _SYM[headers.ei_class])
     length = min(_symbol_count(pread, headers, single) * symbol.size, max(size_bytes - symtab, 0), MAX_SYMBOLS_BYTES)
     table = pread(length, symtab)
     rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
-    return any(row[0] in at and row[2] == 0 for row in rows)
-
-
-def _places(strings: bytes, name: bytes) -> Iterator[int]:
-    """Wherever `name` stands, the end of a longer one too: linkers merge tails."""
-    at = strings.find(name)
-    while at >= 0:
-        yield at
-        at = strings.find(name, at + 1)
+    undefined = [row[0] for row in rows if row[2] == 0]
+    strsz = min(single.get(DT_STRSZ, 0), max(size_bytes - strtab, 0))
+    if strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
+        longest = max(map(len, _UNWINDERS))
+        return any(pread(longest, strtab + at).startswith(_UNWINDERS) for at in undefined)
+    strings = pread(min(strsz, MAX_SYMBOLS_BYTES), strtab)
+    return any(strings.startswith(_UNWINDERS, at) for at in undefined)
 
 
 def _symbol_count(pread: Pread, headers: _Headers, single: dict[int, int]) -> int:

@@ -45,11 +45,6 @@ _ABI = {
     (21, 64, True): ("/lib64/ld64.so.2", "powerpc64le"),
     (22, 64, False): ("/lib/ld64.so.1", "s390x"),
 }
-# glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
-# pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
-_UNWINDERS = ("pthread_cancel", "pthread_exit", "thrd_exit", "backtrace")
-
-
 # A script's.
 _NO_ELF = ElfFacts(0, True, 0, False, None, (), None, None, None, 0)
 
@@ -80,14 +75,26 @@ class Facts:
             raise known
         return known
 
-    def unwinds(self, file: File) -> bool:
-        """Whether the file imports one of the functions for which glibc opens libgcc_s.so.1."""
-        known = self._unwinds.get(file.identity)
-        if known is None:
-            with OpenFile(file) as opened:
-                known = elf.imports(opened.pread, file.identity.size_bytes, _UNWINDERS)
-            self._unwinds[file.identity] = known
-        return known
+    def unwinder(self, loaded: Sequence[Object]) -> Object | None:
+        """One of `loaded` that imports a function for which glibc opens libgcc_s.so.1; None if none does.
+
+        What is known already decides first: few files are then read for this.
+        """
+        unknown = []
+        for found in loaded:
+            if found.facts.may_unwind is not False:
+                known = self._unwinds.get(found.file.identity)
+                if known:
+                    return found
+                if known is None:
+                    unknown.append(found)
+        for found in unknown:
+            with OpenFile(found.file) as opened:
+                known = elf.unwinds(opened.pread, found.file.identity.size_bytes)
+            self._unwinds[found.file.identity] = known
+            if known:
+                return found
+        return None
 
 
 class Resolver:
@@ -99,6 +106,7 @@ class Resolver:
         self._search = search
         self._cwd = search.cwd
         self._loaders = Loaders(root, search, facts.ask)
+        self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
     def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
         """As `explore`. Raises `MissingLibraries` for all names not found in all of them (`where`
@@ -114,7 +122,7 @@ class Resolver:
         """The closure of programs: each a name for messages, and the way to its file. What nothing
         serves is in `Closure.missing`. Raises `InputError` for a program that is none."""
         notices: dict[Notice, None] = {}
-        programs = [self._program(Object(name, walk, _NO_ELF, Rule.PROGRAM, None), notices) for name, walk in named]
+        programs = [self._program(Object(name, walk, _NO_ELF, Rule.PROGRAM), notices) for name, walk in named]
         return Closure(tuple(programs), tuple(notices))
 
     def _program(self, asked: Object, notices: dict[Notice, None], scripts: int = 0) -> Program:
@@ -135,7 +143,7 @@ class Resolver:
                     return self._script(asked, head, notices, scripts + 1)
             hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
             raise InputError(name, error.message, hint) from error
-        main = Object(name, walk, facts, asked.rule, asked.needed_by, reached_by=asked.reached_by)
+        main = Object._make((name, walk, facts, *asked[3:]))
         if facts.interp is None and not facts.needed:
             return Program(main, None, (), (), ())
         interp = self._interp(main)
@@ -173,24 +181,27 @@ class Resolver:
         for path in paths:
             walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
             if walk.file is not None and walk.file.executable:
-                return Object(path, walk, _NO_ELF, Rule.SCRIPT, by, reached_by=ReachedBy.SCRIPT)
+                return Object(path, walk, _NO_ELF, Rule.SCRIPT, reached_by=ReachedBy.SCRIPT)
             probes.append(Probe(walk.path, Rule.SCRIPT, walk.reason or "is not executable"))
         return Lookup(name, by, tuple(probes), None)
 
     # ELF programs -------------------------------------------------------------------------------
 
     def _interp(self, main: Object) -> Object | Lookup:
-        facts = main.facts
-        path = facts.interp or _abi_interp(main)
-        walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
-        reason = walk.reason
-        if walk.file is not None:
-            self._root.use(walk)
-            found = self._facts.ask(walk.file)
-            if not isinstance(found, OcidietError):
-                return Object(path, walk, found, Rule.INTERP, main, reached_by=ReachedBy.INTERP)
-            reason = found.message
-        return Lookup(path, main, (Probe(walk.path, Rule.INTERP, reason),), None)
+        path = main.facts.interp or _abi_interp(main)
+        known = self._interps.get(path)
+        if known is None:
+            walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
+            found, reason = None, walk.reason
+            if walk.file is not None:
+                self._root.use(walk)
+                facts = self._facts.ask(walk.file)
+                if isinstance(facts, OcidietError):
+                    reason = facts.message
+                else:
+                    found = Object(path, walk, facts, Rule.INTERP, reached_by=ReachedBy.INTERP)
+            known = self._interps[path] = (found, Probe(walk.path, Rule.INTERP, reason))
+        return known[0] or Lookup(path, main, (known[1],), None)
 
     def _dynamic(self, main: Object, interp: Object, notices: dict[Notice, None]) -> Program:
         loader = self._loaders.of(interp)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ocidiet.model import Config, File
     from ocidiet.search import Loader
 
+_SILENT = "silent"
+_STARTING = (ReachedBy.NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
 _LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
 
 
@@ -97,55 +99,62 @@ class Space:
         return mapped
 
     def _walk(self, queue: list[Object]) -> None:
-        at = 0
-        while at < len(queue):
-            by = queue[at]
-            at += 1
+        served, edges = self._served, self._edges
+        for at, by in enumerate(queue):  # which grows meanwhile: breadth first
             facts = by.facts
-            if not facts.filters or not self._loader.follows_glibc:
-                for name in facts.needed:
-                    self._ask(name, by, ReachedBy.NEEDED, queue)
+            if facts.filters and self._loader.follows_glibc:
+                self._filter(by, queue, at)
                 continue
-            # A filter's libraries come before itself, and so before what else waits.
-            waiting = queue[at:]
-            del queue[at:]
-            rest: list[Object] = []
-            for position in range(len(facts.needed) + 1):
-                for asked in facts.filters:
-                    if asked.position == position:
-                        absent = "" if asked.required else "silent"
-                        self._ask(asked.name, by, ReachedBy.FILTER, queue, absent)
-                if position < len(facts.needed):
-                    self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
-            queue += waiting + rest
+            for name in facts.needed:
+                found = served.get(name)
+                if found is not None:
+                    edges.append(Edge._make((by, name, found)))
+                else:
+                    self._ask(name, by, ReachedBy.NEEDED, queue)
+
+    def _filter(self, by: Object, queue: list[Object], at: int) -> None:
+        """A filter's libraries come before itself, and so before what else waits."""
+        facts = by.facts
+        first: list[Object] = []
+        rest: list[Object] = []
+        for position in range(len(facts.needed) + 1):
+            for asked in facts.filters:
+                if asked.position == position:
+                    self._ask(asked.name, by, ReachedBy.FILTER, first, "" if asked.required else _SILENT)
+            if position < len(facts.needed):
+                self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
+        queue[at + 1 : at + 1] = first
+        queue += rest
 
     def _ask(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
         """`by` asks for `name`: whether it is served. `absent` is what to say where it may be absent."""
-        name = self._loader.spelled(name, by)
+        loader = self._loader
+        name = loader.spelled(name, by)
         if not name:
             return True
-        found = self._interp if self._loader.is_loader(name) else self._served.get(name)
+        found = self._interp if loader.is_loader(name) else self._served.get(name)
         if found is None:
-            if reached_by == ReachedBy.NEEDED and by.reached_by not in (ReachedBy.INTERP, ReachedBy.SCRIPT):
-                reached_by = by.reached_by
-            lookup = self._loader.lookup(name, by, self._main, self._level, reached_by)
-            self.better.update(lookup.better)
-            found = lookup.found
-            if found is None:
+            served = loader.serve(name, by, self._main, self._level)
+            if isinstance(served, Lookup):
                 if not absent:
-                    self._missing.append(lookup)
-                elif absent != "silent":
+                    self._missing.append(served)
+                elif absent != _SILENT:
                     self._notice(f"{name}: not found, {absent}: the loader goes on without it")
                 return False
-            self._told_by_chance(found)
+            if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
+                reached_by = by.reached_by
+            found = served if reached_by == ReachedBy.NEEDED else Object._make((*served[:-1], reached_by))
+            self.better.update(found.better)
+            if found.owner is not None:
+                self._told_by_chance(found)
             self._objects.append(found)
             if self._add(found) is found:
                 queue.append(found)
-        self._edges.append(Edge(by, name, found))
+        self._edges.append(Edge._make((by, name, found)))
         return True
 
     def _told_by_chance(self, found: Object) -> None:
-        if found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.item.startswith(("/", "$")) and found.owner:
+        if found.rule in (Rule.RPATH, Rule.RUNPATH) and found.owner and not found.item.startswith(("/", "$")):
             item = f"'{found.item}'" if found.item else "the empty item"
             self._notice(f"{found.owner.path}: {item} of its {found.rule} counts from the working directory")
 
@@ -167,7 +176,6 @@ class Space:
                 interp.walk,
                 interp.facts,
                 Rule.INTERP,
-                self._main,
                 rpath_next=inherited(self._main),
                 reached_by=ReachedBy.INTERP,
             )
@@ -222,10 +230,6 @@ class Space:
         libc = self._served.get(_LIBC)
         if libc is None or _LIBGCC_S in self._served:
             return
-        for found in (self._main, *self._objects):
-            if found is not libc and self._facts.unwinds(found.file):
-                if self._try(_LIBGCC_S, libc, ReachedBy.LIBGCC_S, []) is not None:
-                    self._notice(
-                        f"{found.path}: {_LIBGCC_S} not found: glibc aborts where it unwinds the stack (pthread_exit)"
-                    )
-                return
+        by = self._facts.unwinder([found for found in (self._main, *self._objects) if found is not libc])
+        if by is not None and self._try(_LIBGCC_S, libc, ReachedBy.LIBGCC_S, []) is not None:
+            self._notice(f"{by.path}: {_LIBGCC_S} not found: glibc aborts where it unwinds the stack (pthread_exit)")

@@ -17,14 +17,21 @@ else:
     HostPath = ImagePath = DepName = str
 
     # The same contract as typing.NamedTuple, whose import costs as much as Python's own start.
-    from _operator import itemgetter
+    try:
+        from _collections import _tuplegetter as _getter
+    except ImportError:
+        from _operator import itemgetter
+
+        def _getter(index, doc):
+            return property(itemgetter(index), doc=doc)
 
     class _RecordType(type):
         def __new__(mcs, name, bases, namespace):
             if bases:
                 fields = tuple(namespace.get("__annotations__", ()))
                 defaults = {field: namespace.pop(field) for field in fields if field in namespace}
-                namespace.update((f, property(itemgetter(i))) for i, f in enumerate(fields))
+                namespace["_tail"] = tuple(defaults.values())
+                namespace.update((f, _getter(i, None)) for i, f in enumerate(fields))
                 namespace.update(_fields=fields, _defaults=defaults, __slots__=())
             return super().__new__(mcs, name, bases or (tuple,), namespace)
 
@@ -32,11 +39,17 @@ else:
         __slots__ = ()
         _fields = ()
         _defaults = {}
+        _tail = ()
 
         def __new__(cls, *values, **named):
-            if named or len(values) != len(cls._fields):
+            missing = len(cls._fields) - len(values)
+            if named or missing > len(cls._tail) or missing < 0:
                 values = cls._filled(values, named)
+            elif missing:
+                values += cls._tail[-missing:]
             return tuple.__new__(cls, values)
+
+        _make = classmethod(tuple.__new__)
 
         @classmethod
         def _filled(cls, values, named):

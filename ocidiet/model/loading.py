@@ -117,23 +117,23 @@ class Probe(NamedTuple):
 
 
 class Object(NamedTuple):
-    """An ELF file as one program's loader sees it."""
+    """An ELF file as a loader sees it: all that decides what it is for those who ask it for more."""
 
     name: str
     """As it was asked for: a NEEDED entry, a PT_INTERP, a program as the user spelled it."""
     walk: Walk
     facts: ElfFacts
     rule: str
-    needed_by: Object | None
-    """The object whose request brought it in (the loader's `l_loader`); None for a program."""
     item: str = ""
     """For RPATH, LIBRARY_PATH, RUNPATH and ABSOLUTE: the text that led here, tokens not expanded."""
     owner: Object | None = None
     """Whose text `item` is: tokens in it count from there."""
     rpath_next: Object | None = None
-    """The nearest loader above it whose DT_RPATH counts for what it loads; then that one's next."""
+    """The nearest loader above it whose path list counts for what it loads; then that one's next."""
     subdir: str = ""
     """Below the directory of the search, as `glibc-hwcaps/x86-64-v3`."""
+    better: tuple[str, ...] = ()
+    """Subdirectories of glibc-hwcaps that were met on the way, and into which loaders on better CPUs look."""
     reached_by: str = ReachedBy.NEEDED
 
     @property
@@ -155,8 +155,6 @@ class Lookup(NamedTuple):
     needed_by: Object
     probes: tuple[Probe, ...]
     found: Object | None
-    better: tuple[str, ...] = ()
-    """Names of glibc-hwcaps subdirectories on the way, which loaders on better CPUs look into."""
 
 
 class Edge(NamedTuple):

@@ -135,6 +135,7 @@ class Glibc:
         self._cache = cache
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path.replace(";", ":")
+        self._path_has_tokens = "$" in search.library_path
         # What was found for names whose search depended on nothing but the name.
         self._plain: dict[tuple[str, int, int, str], Lookup] = {}
         self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
@@ -162,38 +163,26 @@ class Glibc:
         wanted = self._search.hwcaps
         return known if wanted is None else tuple(level for level in known if level in wanted)
 
-    def lookup(
-        self, name: str, by: Object, main: Object, level: str = "", reached_by: str = ReachedBy.NEEDED
-    ) -> Lookup:
+    def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
+        """What serves `name`, or the search that found nothing: as `lookup`, but done once for all
+        whose own path lists have no part in it."""
+        facts = by.facts
+        if "/" in name or facts.runpath is not None or facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
+            plain = False
+        else:
+            plain = by.rpath_next is None and facts.rpath is None
+        if not plain:
+            lookup = self.lookup(name, by, main, level)
+            return lookup.found or lookup
+        key = (name, facts.machine, facts.bits, level)
+        known = self._plain.get(key)
+        if known is None:
+            known = self._plain[key] = self.lookup(name, by, main, level)
+        return known.found or Lookup(name, by, known.probes, None)
+
+    def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best
         subdirectory of glibc-hwcaps is `level`; "" is the baseline."""
-        facts = by.facts
-        listed = facts.runpath is not None or inherited(by) is not None or "$" in self._library_path
-        plain = "/" not in name and not listed and not facts.flags_1 & DF_1_NODEFLIB
-        key = (name, facts.machine, facts.bits, level)
-        known = self._plain.get(key) if plain else None
-        if known is None:
-            known = self._find(name, by, main, level)
-            if plain:
-                self._plain[key] = known
-        found = known.found
-        if found is not None:
-            beyond = ReachedBy.HWCAPS if found.subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-            found = Object(
-                name,
-                found.walk,
-                found.facts,
-                found.rule,
-                by,
-                found.item,
-                found.owner,
-                inherited(by),
-                found.subdir,
-                reached_by if reached_by != ReachedBy.NEEDED else beyond,
-            )
-        return Lookup(name, by, known.probes, found, known.better)
-
-    def _find(self, name: str, by: Object, main: Object, level: str) -> Lookup:
         better: dict[str, None] = {}
         tried: list[Probe] = []
         ended: tuple[str, int] = ("", 0)
@@ -208,14 +197,15 @@ class Glibc:
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
                 tried.append(Probe(path, rule, "found"))
-                found = Object(name, walk, taken, rule, by, item, owner, None, subdir)
-                return Lookup(name, by, tuple(tried), found, tuple(better))
+                reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
+                more = (inherited(by), subdir, tuple(better), reached_by)
+                return Lookup(name, by, tuple(tried), Object(name, walk, taken, rule, item, owner, *more))
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
             if walk.kind in ("loop", "failed"):
                 ended = (rule, id(owner))
-        return Lookup(name, by, tuple(tried), None, tuple(better))
+        return Lookup(name, by, tuple(tried), None)
 
     def _candidates(
         self, name: str, by: Object, main: Object, level: str, better: dict[str, None]

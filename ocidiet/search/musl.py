@@ -6,7 +6,7 @@ import os
 
 from ocidiet import ldconf
 from ocidiet.errors import OcidietError
-from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, ReachedBy, Rule
+from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, Rule
 from ocidiet.search.glibc import Passed
 from ocidiet.search.tokens import origin
 
@@ -75,19 +75,22 @@ class Musl:
         """None: musl has no glibc-hwcaps."""
         return ()
 
-    def lookup(
-        self, name: str, by: Object, main: Object, level: str = "", reached_by: str = ReachedBy.NEEDED
-    ) -> Lookup:
-        """As `Glibc.lookup`; `level` has no meaning here."""
+    def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
+        """What serves `name`, or the search that found nothing. `level` has no meaning here."""
         del level
+        lookup = self.lookup(name, by, main)
+        return lookup.found or lookup
+
+    def lookup(self, name: str, by: Object, main: Object) -> Lookup:
+        """Search for `name`, which `by` asks for in the program `main`."""
         tried: list[Probe] = []
         for path, (rule, item, owner, _) in self._candidates(name, by, main):
             walk = self._root.walk(path)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
                 tried.append(Probe(path, rule, "found"))
-                found = Object(name, walk, taken, rule, by, item, owner, None, "", reached_by)
-                return Lookup(name, by, tuple(tried), found)
+                # Every loader above counts: musl's path lists are all inherited.
+                return Lookup(name, by, tuple(tried), Object(name, walk, taken, rule, item, owner, by))
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
@@ -106,7 +109,7 @@ class Musl:
             rule = Rule.RPATH if owner.facts.runpath is None else Rule.RUNPATH
             if text and "$" not in _with_origin(text, ""):
                 yield from self._listed(text, name, rule, owner)
-            owner = owner.needed_by
+            owner = owner.rpath_next
         for directory in self._system_path:
             yield f"{self._from_cwd(directory).rstrip('/')}/{name}", (self._system_rule, "", None, "")
 

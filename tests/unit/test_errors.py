@@ -60,7 +60,7 @@ def test_error_is_told_whole(error: OcidietError, text: str, exit_code: int) -> 
 
 
 def found(path: str, rule: str) -> Object:
-    return Object(path, Walk(f"/real{path}", (Hop(path, None),), "file", "", None), FACTS, rule, None)
+    return Object(path, Walk(f"/real{path}", (Hop(path, None),), "file", "", None), FACTS, rule)
 
 
 def missing(name: str, by: Object, *probes: tuple[str, str, str]) -> Lookup:

@@ -124,7 +124,7 @@ def program_of(root: FakeRoot, path: str) -> Object:
     assert walk.file is not None
     facts = reader(root)(walk.file)
     assert isinstance(facts, ElfFacts)
-    return Object(path, walk, facts, Rule.PROGRAM, None)
+    return Object(path, walk, facts, Rule.PROGRAM)
 
 
 def glibc_of(root: FakeRoot, cache: Cache, search: Search) -> Glibc:
@@ -356,10 +356,9 @@ def test_lookup_answer_tells_who_asked_and_whose_path_led_there() -> None:
     names: Names = {"/p/main": make(rpath="$ORIGIN"), "/p/a": make(rpath="/none"), "/p/x": "y", "/p/y": LIB}
     found = ask(names, "a", "x").found
     assert found is not None
-    assert found.needed_by is not None
     assert found.owner is not None
-    told = (found.name, found.path, found.walk.real, found.rule, found.item, found.needed_by.path, found.owner.path)
-    assert told == ("x", "/p/x", "/p/y", "RPATH", "$ORIGIN", "/p/a", "/p/main")
+    told = (found.name, found.path, found.walk.real, found.rule, found.item, found.owner.path)
+    assert told == ("x", "/p/x", "/p/y", "RPATH", "$ORIGIN", "/p/main")
     assert found.rpath_next is not None
     assert found.rpath_next.rpath_next is not None
     assert (found.rpath_next.path, found.rpath_next.rpath_next.path) == ("/p/a", "/p/main")
@@ -376,6 +375,7 @@ def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
     root = Watched({"/p/main": LIB, "/p/other": LIB, "/lib64/other": LIB, **X_IN_DEFAULT})
     glibc = glibc_of(root, Cache(b""), Search(HostPath("/")))
     mains = [program_of(root, path) for path in ("/p/main", "/p/other")]
-    first, second = [glibc.lookup("x", main, main) for main in mains]
-    assert (second.probes, second.needed_by) == (first.probes, mains[1])
+    first, second = [glibc.serve("x", main, main) for main in mains]
+    assert isinstance(first, Object)
+    assert second is first
     assert asked.count("/usr/lib64/x") == 1
