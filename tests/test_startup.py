@@ -25,10 +25,10 @@ sys.stderr.write(" ".join(set(sys.modules) - before))
 
 STANDARD = "__future__ _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
 MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
-COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
+COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 JOB = (
-    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.extras ocidiet.fs"
-    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+    f"{COMMON} _struct struct ocidiet.cli.pack ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.extras"
+    " ocidiet.fs ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
     " ocidiet.tar ocidiet.tree ocidiet.verify"
 )
 
@@ -36,8 +36,8 @@ JOB = (
 @pytest.mark.parametrize(
     ("argv", "modules"),
     [
-        (["--version"], COMMON),
-        (["--help"], COMMON),
+        (["--version"], f"{COMMON} ocidiet.cli.texts"),
+        (["--help"], f"{COMMON} ocidiet.cli.texts"),
         (["-t", "i.tar", "-b", "hello:/hello"], JOB),
         (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),

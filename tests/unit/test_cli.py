@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ocidiet import __version__, cli, tar
-from ocidiet.cli import HELP, USAGE, main, parse, request, source
+from ocidiet.cli import main, options
+from ocidiet.cli.options import parse, request, source
+from ocidiet.cli.texts import HELP, USAGE
 from ocidiet.errors import UsageError
 from ocidiet.model import HostPath, ImagePath, Request, Search
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
@@ -239,8 +241,8 @@ def test_text_fits_a_terminal(text: str) -> None:
 
 def test_help_names_every_option() -> None:
     words = HELP.replace(",", " ").split()
-    options = [*cli._VALUES, *cli._MANY, *cli._ONE, *cli._FLAGS]
-    assert [option for option in options if option not in words and option != "-h"] == []
+    known = [*options._VALUES, *options._MANY, *options._ONE, *options._FLAGS]
+    assert [option for option in known if option not in words and option != "-h"] == []
 
 
 # main() ------------------------------------------------------------------------------------------
@@ -348,7 +350,8 @@ def prerequisites(depfile: Path) -> list[str]:
 def test_depfile_names_the_tool_s_own_files(tool: Any, cwd: str) -> None:
     assert tool("-t", "i.tar", "-e", "f:/f", "--depfile", "d") == (0, "", "")
     own = {
-        f"{CHECKOUT}/ocidiet/{name}.py" for name in ("__init__", "cli", "depfile", "extras", "fs", "model/disk", "tar")
+        f"{CHECKOUT}/ocidiet/{name}.py"
+        for name in ("__init__", "cli/pack", "depfile", "extras", "fs", "model/disk", "tar")
     }
     assert own - set(prerequisites(Path(cwd, "d"))) == set()
 
