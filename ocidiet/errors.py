@@ -129,6 +129,12 @@ class MissingLibraries(OcidietError):
         elif any(spell(probe.path) != probe.path for probe in told):
             hint = "is one of these directories the build's? then name its tree with --build-tree"
         super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups, spell), hint)
+        self._in_image = bool(where)
+
+    def library_path_is_set(self) -> None:
+        """Tell of the process's own LD_LIBRARY_PATH, with which the real loader may find them."""
+        if not self._in_image:
+            self.hint += "\n  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path"
 
 
 def _evidence(lookups: Sequence[Lookup], spell: Callable[[str], str]) -> Iterable[str]:

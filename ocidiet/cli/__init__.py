@@ -1,7 +1,7 @@
 """The command line: argv -> `Request`, the chain of rooms, errors -> exit codes.
 
 The only room that prints, exits, reads the environment, or knows the others. `options` takes argv
-apart, `pack` is the chain, `texts` what `--help` prints; this page is the process.
+apart, `pack` is the chain, `show` the verbs, `texts` what `--help` prints; this page is the process.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import sys
 
 from ocidiet import __version__
 from ocidiet.cli import options
-from ocidiet.errors import OcidietError, OutputError
+from ocidiet.errors import MissingLibraries, OcidietError, OutputError, shown
 from ocidiet.model import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
+
+    from ocidiet.model import Notice
 else:
     import _signal  # without the enum module, whose import is a third of Python's start
 
@@ -31,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _catch_signals()
         code = _main(sys.argv[1:] if argv is None else argv)
     except OcidietError as error:
+        if isinstance(error, MissingLibraries) and os.environ.get("LD_LIBRARY_PATH"):
+            error.library_path_is_set()
         say(f"ocidiet: error: {error}")
         code = error.exit_code
     except _Ended:
@@ -45,14 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
-    given = options.parse(argv)
-    if not argv or not given.keys().isdisjoint(("--help", "--version", "--makefile")):
+    verb = argv[0] if argv and argv[0] in options.VERBS else ""
+    given = options.parse(argv[1:] if verb else argv, verb)
+    if not argv or not given.keys().isdisjoint(options.ASKING):
         from ocidiet.cli import texts
 
         if not argv:
             say(texts.USAGE.rstrip())
             return 2
-        write(texts.asked(given))
+        write(texts.asked(given, verb))
+    elif verb:
+        from ocidiet.cli import show
+
+        show.show(verb, given, _cwd())
     else:
         from ocidiet.cli import pack
 
@@ -115,3 +124,10 @@ def say(text: str) -> None:
         write(text + "\n", 2)
     except (OSError, OutputError):
         pass  # nobody is left to tell
+
+
+def tell(notices: Iterable[Notice], verbose: bool) -> None:
+    """What a user should hear of a run that succeeds."""
+    for notice in notices:
+        if notice.warning or verbose:
+            say(f"ocidiet: {'warning' if notice.warning else 'note'}: {shown(notice.text)}")

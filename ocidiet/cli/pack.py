@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from ocidiet.cli import Signals, write
+from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath, Request, below
 
@@ -20,7 +20,7 @@ def pack(wanted: Request) -> None:
 
     commit.occupy_standard_files()
     started_ns = time.time_ns()
-    record = fs.Record(_build_tree(wanted))
+    record = fs.Record(wanted.build_tree)
     root = fs.DiskRoot(wanted.root, record)
     host = fs.DiskRoot("", record) if wanted.root else root
 
@@ -49,8 +49,12 @@ def pack(wanted: Request) -> None:
         if wanted.verbose:
             from ocidiet import report
 
-            name = "standard output" if wanted.tar == "-" else wanted.tar
-            write(report.listing(image, name), 2 if wanted.tar == "-" else 1)
+            fd, name = (2, "standard output") if wanted.tar == "-" else (1, wanted.tar)
+            write(report.listing(image, name), fd)
+            if wanted.verbose > 1:
+                from ocidiet.cli.show import drawn
+
+                write(drawn(closed, root, wanted.search.cwd, True, fd), fd)
         record.recheck()
         # The depfile first: a crash between the two means one run too many, never one too few. The
         # time is the start's, so that whatever is written from then on is newer than the output.
@@ -62,14 +66,7 @@ def pack(wanted: Request) -> None:
         finally:
             for output in outputs:
                 output.discard()
-
-
-def _build_tree(wanted: Request) -> HostPath | None:
-    # A directory that holds default directories of the loader is no build tree: all would be "built".
-    tree = wanted.build_tree or "/"
-    parent = tree.rpartition("/")[0]
-    holds_system = any(f"{path}/".startswith(f"{tree.rstrip('/')}/") for path in ("/lib", "/lib64", "/usr/lib"))
-    return None if holds_system or parent in ("/lib", "/usr/lib") else HostPath(tree)
+    tell(closed.notices, wanted.verbose > 0)
 
 
 def _refuse_own_input(wanted: Request, record: fs.Record) -> None:

@@ -6,9 +6,13 @@ import os
 
 from ocidiet import __version__
 from ocidiet.errors import UsageError
+from ocidiet.model import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ocidiet.cli.options import Options
 
 USAGE = """\
-usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option...]
+usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
 writes a tar of the programs and of every file that they need to run
   ocidiet -t hello.tar -b hello:/usr/local/bin/hello
   docker import --change 'ENTRYPOINT ["/usr/local/bin/hello"]' hello.tar hello
@@ -16,34 +20,76 @@ more: ocidiet --help
 """
 
 HELP = """\
-usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option...]
-Writes a tar of the programs and every file they need to run. Runs none of them.
-  -t, --tar FILE             the output, replaced whole; - is standard output
+usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
+       ocidiet list|tree PROGRAM... [option]..       what it needs, and why
+Input: a tar is made of the programs and all they need. None of them is run.
   -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
   -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
-SRC keeps its absolute path in the image, unless :DEST, absolute, says where.
-=SRC is a path inside --root. A name that holds ':/' is spelled with '\\:/', one
-that starts with '=' or '-' with './' before it.
-      --root DIR             where libraries come from: a sysroot (default /)
+Places: SRC keeps its absolute path, unless :DEST, absolute, says where to go.
       --build-tree DIR       its libraries do not carry its path into the image
                              (default: the current directory)
-      --mtime N              the time of all entries, in seconds (default 0)
+Root and search:
+      --root DIR             where libraries come from: a sysroot (default /);
+                             =SRC is a path inside it
+      --library-path DIRS    as LD_LIBRARY_PATH, which itself is not read
+Output:
+  -t, --tar FILE             the image, replaced whole; - is standard output
+  -v, --verbose              list the entries: path, size, reason (-vv: tree)
+Build system:
       --depfile FILE         also write what was read, as a Makefile rule
-      --depfile-target NAME  that rule's target (default: FILE as -t spells it)
-      --depfile-style STYLE  gcc (default; Make, Ninja, CMake, Meson) or make
       --keep-mtime           leave an image of unchanged content untouched
-  -v, --verbose              list the entries: path, size, reason
-      --makefile             print the path of ocidiet.mk, to include it in Make
-      --version, --help
+      --makefile             print the path of ocidiet.mk, for Make's include
+More: --help-all, --version.
 Exit status: 0 done, 1 an input is at fault, 2 the command line, 3 the output.
 Example: ocidiet -t app.tar -b build/app:/usr/bin/app -e app.conf:/etc/app.conf
 """
 
+VERBS = """\
+usage: ocidiet list FILE... [option]..
+Prints every path that must exist for the programs to run: each file, and each
+link on the way to it, sorted; as this machine names them, --root included.
+  -0, --null                 end each path with a NUL byte, not a line
+  ocidiet list /usr/bin/git | tar -cf git.tar -T -
 
-def asked(options: dict[str, list[str]]) -> str:
-    """What answers `--help`, `--version` or `--makefile`. Raises `UsageError`."""
+usage: ocidiet tree FILE... [option]..
+Prints who needs what, where it was found, and by which rule.
+      --json                 the same for programs; the README has the schema
+  -v, --verbose              also each place that was tried before
+
+Both run nothing, take the options of "Root and search" and of the loader's
+dark corners, --build-tree, and =FILE for a path inside the root. What is
+missing is told, and ends them with exit status 1.
+"""
+
+REST = """\
+Names: one that holds ':/' is spelled with '\\:/', one that starts with '=' or
+'-' with './' before it.
+
+More of the output, and for build systems:
+      --mtime N              the time of all entries, in seconds (default 0)
+      --depfile-target NAME  that rule's target (default: FILE as -t spells it)
+      --depfile-style STYLE  gcc (default; Make, Ninja, CMake, Meson) or make
+
+The loader's dark corners:
+      --hwcaps WHICH         libraries for better CPUs (glibc-hwcaps): all
+                             (default), baseline (none), or NAME[,NAME...]
+      --dlopen PRIORITY      follow dlopen notes of at least this priority:
+                             required, recommended (default), suggested; none
+      --preload NAMES        as LD_PRELOAD
+      --assume-ldconfig      read a root without ld.so.cache as ldconfig would
+      --no-assume-ldconfig   leave it, or never do so (default: do for a root
+                             that is not / and has an ld.so.conf)
+--library-path and --preload may be given again. Relative directories count
+from the current one.
+"""
+
+
+def asked(options: Options, verb: str) -> str:
+    """What answers `--help`, `--help-all`, `--version` or `--makefile`. Raises `UsageError`."""
+    if "--help-all" in options:
+        return f"{HELP}\n{VERBS}\n{REST}"
     if "--help" in options:
-        return HELP
+        return VERBS if verb else HELP
     return f"ocidiet {__version__}\n" if "--version" in options else _makefile() + "\n"
 
 

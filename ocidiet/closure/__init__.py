@@ -135,7 +135,7 @@ class Resolver:
                     return self._script(asked, head, notices, scripts + 1)
             hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
             raise InputError(name, error.message, hint) from error
-        main = Object(name, walk, facts, asked.rule, asked.needed_by, reached_by=asked.reached_by)
+        main = Object(name, walk, facts, asked.rule, asked.needed_by, reached_by=asked.reached_by, probes=asked.probes)
         if facts.interp is None and not facts.needed:
             return Program(main, None, (), (), ())
         interp = self._interp(main)
@@ -173,7 +173,8 @@ class Resolver:
         for path in paths:
             walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
             if walk.file is not None and walk.file.executable:
-                return Object(path, walk, _NO_ELF, Rule.SCRIPT, by, reached_by=ReachedBy.SCRIPT)
+                probes.append(Probe(walk.path, Rule.SCRIPT, "found"))
+                return Object(path, walk, _NO_ELF, Rule.SCRIPT, by, reached_by=ReachedBy.SCRIPT, probes=tuple(probes))
             probes.append(Probe(walk.path, Rule.SCRIPT, walk.reason or "is not executable"))
         return Lookup(name, by, tuple(probes), None)
 

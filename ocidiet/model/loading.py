@@ -133,6 +133,8 @@ class Object(NamedTuple):
     subdir: str = ""
     """Below the directory of the search, as `glibc-hwcaps/x86-64-v3`."""
     reached_by: str = ReachedBy.NEEDED
+    probes: tuple[Probe, ...] = ()
+    """Where it was looked for; the last one found it."""
 
     @property
     def path(self) -> str:

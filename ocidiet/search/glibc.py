@@ -190,6 +190,7 @@ class Glibc:
                 inherited(by),
                 found.subdir,
                 reached_by if reached_by != ReachedBy.NEEDED else beyond,
+                known.probes,
             )
         return Lookup(name, by, known.probes, found, known.better)
 

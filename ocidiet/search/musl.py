@@ -86,7 +86,7 @@ class Musl:
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
                 tried.append(Probe(path, rule, "found"))
-                found = Object(name, walk, taken, rule, by, item, owner, None, "", reached_by)
+                found = Object(name, walk, taken, rule, by, item, owner, None, "", reached_by, tuple(tried))
                 return Lookup(name, by, tuple(tried), found)
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:

@@ -280,7 +280,10 @@ EVENTS: dict[str, tuple[Event, list[str]]] = {
     "tool_touched": (touch("tool/ocidiet/tar.py"), RUN),
     "tool_upgraded_to_an_old_one": (upgrade("tool/ocidiet/tar.py"), RUN),
     "tool_changed_without_effect": (edit("tool/ocidiet/search.py", "\nclass", "\n#\nclass"), RUN),
-    "tool_changed": (edit("tool/ocidiet/cli/options.py", 'one("--mtime", "0")', 'one("--mtime", "1")'), NEW),
+    "tool_changed": (
+        edit("tool/ocidiet/cli/options.py", '_one(options, "--mtime", "0")', '_one(options, "--mtime", "1")'),
+        NEW,
+    ),
     "tool_reached_by_another_name": (variable(f"OCIDIET={PYTHON} -IS ../tool/ocidiet"), RUN),
 }
 

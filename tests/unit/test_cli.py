@@ -12,12 +12,13 @@ import pytest
 from ocidiet import __version__, cli, tar
 from ocidiet.cli import main, options
 from ocidiet.cli.options import parse, request, source
-from ocidiet.cli.texts import HELP, USAGE
+from ocidiet.cli.texts import HELP, REST, USAGE, VERBS
 from ocidiet.errors import UsageError
 from ocidiet.model import HostPath, ImagePath, Request, Search
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 
 CWD = "/home/me"
+NO_OPTION = "belongs to no option\n  hint: programs follow -b, other files -e; a verb (list, tree) is the first word"
 PYENV = Path.home() / ".pyenv" / "versions"
 
 
@@ -40,20 +41,28 @@ PYENV = Path.home() / ".pyenv" / "versions"
         (["-b", "=x"], {"--binary": ["=x"]}),
         (["-b=x"], {"--binary": ["=x"]}),
         (["-b", "x", "-e", "y", "-b", "z"], {"--binary": ["x", "z"], "--extra": ["y"]}),
-        (["-e", "x", "y", "-v"], {"--extra": ["x", "y"], "--verbose": []}),
+        (["-e", "x", "y", "-v"], {"--extra": ["x", "y"], "--verbose": [""]}),
         (["-e", "./-x", "-"], {"--extra": ["./-x", "-"]}),
-        (["-v", "-v", "--verbose"], {"--verbose": []}),
+        (["-v", "-v", "--verbose"], {"--verbose": ["", "", ""]}),
+        (["-vvv"], {"--verbose": ["", "", ""]}),
+        (["--library-path", "a:b", "--library-path=c"], {"--library-path": ["a:b", "c"]}),
+        (["--preload=a", "--preload=b"], {"--preload": ["a", "b"]}),
+        (["--hwcaps", "all"], {"--hwcaps": ["all"]}),
+        (["--dlopen=none"], {"--dlopen": ["none"]}),
+        (["--assume-ldconfig"], {"--assume-ldconfig": [""]}),
+        (["--no-assume-ldconfig"], {"--no-assume-ldconfig": [""]}),
+        (["--help-all"], {"--help-all": [""]}),
         (["--root", "r"], {"--root": ["r"]}),
         (["--build-tree=b"], {"--build-tree": ["b"]}),
         (["--mtime", "1"], {"--mtime": ["1"]}),
         (["--depfile=d"], {"--depfile": ["d"]}),
         (["--depfile-target", "n"], {"--depfile-target": ["n"]}),
         (["--depfile-style=make"], {"--depfile-style": ["make"]}),
-        (["--keep-mtime"], {"--keep-mtime": []}),
-        (["--help"], {"--help": []}),
-        (["-h"], {"--help": []}),
-        (["--version"], {"--version": []}),
-        (["--makefile"], {"--makefile": []}),
+        (["--keep-mtime"], {"--keep-mtime": [""]}),
+        (["--help"], {"--help": [""]}),
+        (["-h"], {"--help": [""]}),
+        (["--version"], {"--version": [""]}),
+        (["--makefile"], {"--makefile": [""]}),
         (["-t", "-b", "-e", "y"], {"--tar": ["-b"], "--extra": ["y"]}),
         ([], {}),
     ],
@@ -66,16 +75,22 @@ def test_options_are_taken_apart(argv: list[str], options: dict[str, list[str]])
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["x"], "x: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["-t", "x", "y"], "y: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["-b", "x", "-v", "y"], "y: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["\033"], "\\x1b: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["--nope"], "--nope: unknown option\n  hint: ocidiet --help lists them"),
-        (["--ta", "x"], "--ta: unknown option\n  hint: ocidiet --help lists them"),
-        (["-x"], "-x: unknown option\n  hint: ocidiet --help lists them"),
-        (["--"], "--: unknown option\n  hint: ocidiet --help lists them"),
+        (["x"], f"x: {NO_OPTION}"),
+        (["-t", "x", "y"], f"y: {NO_OPTION}"),
+        (["-b", "x", "-v", "y"], f"y: {NO_OPTION}"),
+        (["\033"], f"\\x1b: {NO_OPTION}"),
+        (["--nope"], "--nope: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["--ta", "x"], "--ta: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-x"], "-x: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["--"], "--: unknown option\n  hint: ocidiet --help-all lists them"),
         (["--help=x"], "--help=x: --help takes no value"),
         (["-vt", "x"], "-vt: write short options apart: -v -t"),
+        (["-vvh"], "-vvh: write short options apart: -v -vh"),
+        (["--verbose=v"], "--verbose=v: --verbose takes no value"),
+        (["--dlopen=none", "--dlopen", "none"], "--dlopen is given twice"),
+        (["--json"], "--json: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-0"], "-0: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-v", "tree"], f"tree: {NO_OPTION}"),
         (["-t"], "--tar needs a value"),
         (["--tar="], "--tar needs a value"),
         (["--mtime", ""], "--mtime needs a value"),
@@ -173,7 +188,7 @@ def plain(cwd: str) -> dict[str, Any]:
         "i.tar",
         "gcc",
         False,
-        False,
+        0,
     )
     return dict(zip(Request._fields, least, strict=True))
 
@@ -191,7 +206,18 @@ def plain(cwd: str) -> dict[str, Any]:
         (["--depfile", "d"], {"depfile": "d"}),
         (["--depfile", "d", "--depfile-target", "n"], {"depfile": "d", "depfile_target": "n"}),
         (["--depfile", "d", "--depfile-style", "make"], {"depfile": "d", "depfile_style": "make"}),
-        (["--keep-mtime", "-v"], {"keep_mtime": True, "verbose": True}),
+        (["--keep-mtime", "-v"], {"keep_mtime": True, "verbose": 1}),
+        (["-vv"], {"verbose": 2}),
+        (["--build-tree", "/usr"], {"build_tree": None}),
+        (["--library-path", "a:/b", "--library-path", "c"], {"search": ("a:/b:c", "", None, "recommended", None)}),
+        (["--preload", "a", "--preload", "b c"], {"search": ("", "a:b c", None, "recommended", None)}),
+        (["--hwcaps", "all"], {}),
+        (["--hwcaps", "baseline"], {"search": ("", "", (), "recommended", None)}),
+        (["--hwcaps", "x,y-1"], {"search": ("", "", ("x", "y-1"), "recommended", None)}),
+        (["--dlopen", "required"], {"search": ("", "", None, "required", None)}),
+        (["--dlopen", "none"], {"search": ("", "", None, "none", None)}),
+        (["--assume-ldconfig"], {"search": ("", "", None, "recommended", True)}),
+        (["--no-assume-ldconfig"], {"search": ("", "", None, "recommended", False)}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -200,6 +226,7 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
     for field, value in changed.items():
         expected[field] = value.format(cwd=cwd) if isinstance(value, str) else value
     expected["extras"] = tuple(source(text, cwd) for text in expected["extras"])
+    expected["search"] = Search(HostPath(cwd), *changed.get("search", ()))
     assert request(parse(["-t", "i.tar", "-b", "x", *argv]), cwd) == Request(**expected)
 
 
@@ -214,6 +241,18 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
         (["-t", "i", "-b", "x", "--depfile-style", "gcc"], "--depfile-target and --depfile-style need --depfile"),
         (["-t", "-", "-b", "x", "--depfile", "d"], "no --depfile with -t -: standard output is no target"),
         (["-t", "i", "-b", "x", "--depfile", "d", "--depfile-style", "nmake"], "--depfile-style nmake: gcc or make"),
+        (["-t", "i", "-b", "x", "--dlopen", "all"], "--dlopen all: required, recommended, suggested or none"),
+        (
+            ["-t", "i", "-b", "x", "--assume-ldconfig", "--no-assume-ldconfig"],
+            "--assume-ldconfig and --no-assume-ldconfig exclude each other",
+        ),
+        *(
+            (
+                ["-t", "i", "-b", "x", "--hwcaps", value],
+                f"--hwcaps {value}: all, baseline, or names as x86-64-v3,x86-64-v2",
+            )
+            for value in (",", "a,", "a/b", "..,a b", "all,a", "a,baseline", " ")
+        ),
         *(
             (
                 ["-t", "i", "-b", "x", "--mtime", value],
@@ -233,16 +272,23 @@ def test_request_is_refused(cwd: str, argv: list[str], message: str) -> None:
 # Texts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [HELP, USAGE], ids=["help", "usage"])
+@pytest.mark.parametrize("text", [USAGE, HELP, VERBS, REST], ids=["usage", "help", "verbs", "rest"])
 def test_text_fits_a_terminal(text: str) -> None:
-    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert [line for line in text.splitlines() if len(line) > 79] == []
     assert len(text.splitlines()) <= 24
 
 
-def test_help_names_every_option() -> None:
-    words = HELP.replace(",", " ").split()
-    known = [*options._VALUES, *options._MANY, *options._ONE, *options._FLAGS]
-    assert [option for option in known if option not in words and option != "-h"] == []
+def test_the_whole_help_names_every_option_once() -> None:
+    words = [
+        line.split()[0 if line.startswith("      ") else 1].split("=")[0]
+        for line in (HELP + VERBS + REST).splitlines()
+        if line.startswith(("  -", "      --"))
+    ]
+    own = [flag for flags in options.VERBS.values() for flag in flags]
+    known = {*options._MANY, *options._ONE, *options._FLAGS, *own}
+    told_elsewhere = {"--version", "--help", "--help-all"}
+    assert sorted(words) == sorted([*known - told_elsewhere, "--verbose"])
+    assert told_elsewhere - {"--help"} - set(HELP.replace(",", " ").replace(".", " ").split()) == set()
 
 
 # main() ------------------------------------------------------------------------------------------
@@ -271,7 +317,7 @@ def tool(cwd: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         (["--version", "--help"], (0, HELP, "")),
         (["--makefile"], (0, f"{MAKEFILE}\n", "")),
         ([], (2, "", USAGE)),
-        (["--nope"], (2, "", "ocidiet: error: --nope: unknown option\n  hint: ocidiet --help lists them\n")),
+        (["--nope"], (2, "", "ocidiet: error: --nope: unknown option\n  hint: ocidiet --help-all lists them\n")),
         (["-t", "i.tar", "-e", "f:/f"], (0, "", "")),
         (["-t", "i.tar", "-e", "gone"], (1, "", "ocidiet: error: gone: no such file\n")),
         (
