@@ -117,7 +117,7 @@ def _program(program: Program, spell: Spell, probes: bool) -> _Node:
     name = f"{shown(main.name)}  [{kind}]"
     top = _Node(name, "", "", False, (), [])
     if main.rule != Rule.PROGRAM:
-        top = _Node(name, _path(main, spell), _how(main, spell), False, _tried(main.probes, spell, probes), [])
+        top = _Node(name, _path(main, spell), _how(main, spell), False, _tried(main.probes[:-1], spell, probes), [])
     below = {id(main): top.below}
 
     def add(found: Object, by: Object | None) -> None:
@@ -128,21 +128,19 @@ def _program(program: Program, spell: Spell, probes: bool) -> _Node:
 
     for found in program.objects:
         add(found, found.needed_by)
-    # The interpreter serves whoever names it (glibc's libc does): it stands below the first.
-    host = next((edge.needed_by for edge in program.edges if edge.found is interp), main)
-    if interp is not None:
-        add(interp, host)
     for lookup in program.missing:
         below.get(id(lookup.needed_by), top.below).append(_missing(lookup, spell))
     also: dict[int, dict[str, None]] = {}
     for by, name, found in program.edges:
-        if found.needed_by is not by and (by is not host or found is not interp):
+        if found.needed_by is not by and found is not interp:  # which glibc's own libraries name too
             also.setdefault(id(by), {})[shown(name)] = None
     for key, names in also.items():
         below.get(key, top.below).append(_Node(f"also {', '.join(names)}", "", "", False, (), []))
     for config in program.configs:
         path = spell("/" + config.walk.spelled)
         top.below.append(_Node(shown(path), "", _RULES[Rule.CONFIG], False, (), []))
+    if interp is not None:
+        add(interp, main)
     top.below.extend(_level(level, program, spell, probes) for level in program.levels)
     return top
 
@@ -196,7 +194,7 @@ def _drawn(tops: list[_Node], style: Style) -> Iterator[str]:
             line = f"{line:<{names}}  {node.path:<{paths}}  {tint[0]}{how}{tint[1]}"
         yield line
         for note in node.notes:
-            yield f"{after}    {style.dim[0]}{note}{style.dim[1]}"
+            yield f"{after}{style.dim[0]}{note}{style.dim[1]}"
 
 
 def _rows(tops: list[_Node], style: Style) -> Iterator[tuple[str, _Node, str]]:
