@@ -153,7 +153,8 @@ def _level(level: Program, base: Program, spell: Spell, probes: bool) -> _Node:
         if found.path not in known:
             tried = _tried(found.probes[:-1], spell, probes)
             node.below.append(_Node(shown(found.name), _path(found, spell), _how(found, spell), False, tried, []))
-    node.below.extend(_missing(lookup, spell) for lookup in level.missing)
+    lacking = {lookup.name for lookup in base.missing}
+    node.below.extend(_missing(lookup, spell) for lookup in level.missing if lookup.name not in lacking)
     return node
 
 
