@@ -122,7 +122,7 @@ class MissingLibraries(OcidietError):
         noun = one if len(lookups) == 1 else more
         hint = f"install the {one}'s package"
         if one == "library":
-            hint += ", or link with -Wl,-rpath and its directory"
+            hint += ", or name its directory with --library-path or -Wl,-rpath"
         told = [probe for lookup in lookups for probe in lookup.probes if probe.rule in Rule.OF_OBJECTS]
         if where:
             hint = "the image as laid out does not serve its own loader: give the program or library another place"

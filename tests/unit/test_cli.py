@@ -495,7 +495,7 @@ EVIDENCE = """\
     default  {cwd}/sysroot/lib64/x  no such file
     default  {cwd}/sysroot/usr/lib64/x  no such file
 """
-INSTALL = "  hint: install the library's package, or link with -Wl,-rpath and its directory\n"
+INSTALL = "  hint: install the library's package, or name its directory with --library-path or -Wl,-rpath\n"
 SET = "  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path\n"
 WHOLE = """\
 bin
