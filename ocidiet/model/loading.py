@@ -217,5 +217,10 @@ class Closure(NamedTuple):
 
     @property
     def missing(self) -> tuple[Lookup, ...]:
-        """Of all programs, and of all that they run."""
-        return tuple(lookup for program in self.programs for part in program.parts() for lookup in part.missing)
+        """Of all programs, and of all that they run; what the baseline lacks is not told again of levels."""
+        lacking: dict[tuple[int, str, str], Lookup] = {}
+        for number, program in enumerate(self.programs):
+            for part in program.parts():
+                for lookup in part.missing:
+                    lacking.setdefault((number, lookup.needed_by.path, lookup.name), lookup)
+        return tuple(lacking.values())

@@ -278,6 +278,15 @@ def test_libc_is_told_by_the_interpreter(interp: str | None, by_abi: str | None,
     assert tree.libc(Program(main, found, (), (), ())) == name
 
 
+def test_what_the_baseline_lacks_is_told_once() -> None:
+    gone = (absent("libx.so", BETTER), absent("libgone.so", APP))
+    level = Program(APP, LD, (BETTER,), (), (), missing=gone, level="x86-64-v3")
+    closure = Closure((Program(APP, LD, (C,), (), (), missing=gone[1:], levels=(level,)),) * 2)
+    assert [lookup.name for lookup in closure.missing] == ["libgone.so", "libx.so"] * 2
+    drawn = tree.tree(Closure(closure.programs[:1]), spell).splitlines()
+    assert [line.split()[-3] for line in drawn if line.endswith("not found")] == ["libgone.so", "libx.so"]
+
+
 # JSON --------------------------------------------------------------------------------------------
 
 
