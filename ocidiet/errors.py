@@ -122,13 +122,19 @@ class MissingLibraries(OcidietError):
         noun = one if len(lookups) == 1 else more
         hint = f"install the {one}'s package"
         if one == "library":
-            hint += ", or link with -Wl,-rpath and its directory"
+            hint += ", or name its directory with --library-path or -Wl,-rpath"
         told = [probe for lookup in lookups for probe in lookup.probes if probe.rule in Rule.OF_OBJECTS]
         if where:
             hint = "the image as laid out does not serve its own loader: give the program or library another place"
         elif any(spell(probe.path) != probe.path for probe in told):
             hint = "is one of these directories the build's? then name its tree with --build-tree"
         super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups, spell), hint)
+        self._in_image = bool(where)
+
+    def library_path_is_set(self) -> None:
+        """Tell of the process's own LD_LIBRARY_PATH, with which the real loader may find them."""
+        if not self._in_image:
+            self.hint += "\n  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path"
 
 
 def _evidence(lookups: Sequence[Lookup], spell: Callable[[str], str]) -> Iterable[str]:

@@ -23,26 +23,32 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = "__future__ _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
-MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
-COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
-JOB = (
-    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.extras ocidiet.fs"
-    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
-    " ocidiet.tar ocidiet.tree ocidiet.verify"
+STANDARD = (
+    "__future__ _collections _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
 )
+MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
+COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
+WALK = (
+    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.ldcache"
+    " ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+)
+JOB = f"{WALK} ocidiet.cli.pack ocidiet.extras ocidiet.tar ocidiet.tree ocidiet.verify"
+SHOW = f"{WALK} ocidiet.cli.show"
+TREE = "ocidiet.report ocidiet.report.tree"
 
 
 @pytest.mark.parametrize(
     ("argv", "modules"),
     [
-        (["--version"], COMMON),
-        (["--help"], COMMON),
+        (["--version"], f"{COMMON} ocidiet.cli.texts"),
+        (["--help"], f"{COMMON} ocidiet.cli.texts"),
         (["-t", "i.tar", "-b", "hello:/hello"], JOB),
         (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
+        (["list", "/bin/sh"], SHOW),
+        (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
     ],
-    ids=["version", "help", "job", "depfile", "verbose"],
+    ids=["version", "help", "job", "depfile", "verbose", "list", "tree"],
 )
 def test_run_imports_only_what_it_uses(tmp_path: Path, argv: list[str], modules: str) -> None:
     if "-b" in argv:

@@ -88,9 +88,11 @@ class Facts:
                     return found
                 if known is None:
                     unknown.append(found)
+        if unknown:
+            from ocidiet.elf import symbols
         for found in unknown:
             with OpenFile(found.file) as opened:
-                known = elf.unwinds(opened.pread, found.file.identity.size_bytes)
+                known = symbols.unwinds(opened.pread, found.file.identity.size_bytes)
             self._unwinds[found.file.identity] = known
             if known:
                 return found
@@ -181,7 +183,8 @@ class Resolver:
         for path in paths:
             walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
             if walk.file is not None and walk.file.executable:
-                return Object(path, walk, _NO_ELF, Rule.SCRIPT, reached_by=ReachedBy.SCRIPT)
+                probes.append(Probe(walk.path, Rule.SCRIPT, "found"))
+                return Object(path, walk, _NO_ELF, Rule.SCRIPT, reached_by=ReachedBy.SCRIPT, probes=tuple(probes))
             probes.append(Probe(walk.path, Rule.SCRIPT, walk.reason or "is not executable"))
         return Lookup(name, by, tuple(probes), None)
 

@@ -7,7 +7,6 @@ libgcc_s.so.1, which glibc opens by itself.
 
 from __future__ import annotations
 
-from ocidiet import elf
 from ocidiet.errors import BadElf, shown
 from ocidiet.model import TYPE_CHECKING, Edge, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
 from ocidiet.search import inherited
@@ -143,7 +142,9 @@ class Space:
                 return False
             if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
                 reached_by = by.reached_by
-            found = served if reached_by == ReachedBy.NEEDED else Object._make((*served[:-1], reached_by))
+            found = (
+                served if reached_by == ReachedBy.NEEDED else Object._make((*served[:-2], reached_by, served.probes))
+            )
             self.better.update(found.better)
             if found.owner is not None:
                 self._told_by_chance(found)
@@ -196,14 +197,18 @@ class Space:
         return missing
 
     def _notes(self, wanted: Sequence[str]) -> None:
+        carriers = [found for found in (self._main, *self._objects) if found.facts.dlopen_notes]
+        if not carriers:
+            return
+        from ocidiet.elf import notes as elf_notes
+
         done = 0
-        carriers = [self._main, *self._objects]
         while done < len(carriers):
             by = carriers[done]
             done += 1
             for text in by.facts.dlopen_notes:
                 try:
-                    notes = elf.dlopen_note(text)
+                    notes = elf_notes.dlopen_note(text)
                 except BadElf as error:
                     self._notice(f"{by.path}: {error.message}")
                     continue

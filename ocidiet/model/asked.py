@@ -55,4 +55,5 @@ class Request(NamedTuple):
     depfile_style: str
     """`gcc`, read alike by Make, Ninja, CMake and Meson; or `make`, for GNU Make alone."""
     keep_mtime: bool
-    verbose: bool
+    verbose: int
+    """How often -v was given."""

@@ -135,6 +135,8 @@ class Object(NamedTuple):
     better: tuple[str, ...] = ()
     """Subdirectories of glibc-hwcaps that were met on the way, and into which loaders on better CPUs look."""
     reached_by: str = ReachedBy.NEEDED
+    probes: tuple[Probe, ...] = ()
+    """Where it was looked for; the last one found it."""
 
     @property
     def path(self) -> str:
@@ -202,6 +204,14 @@ class Program(NamedTuple):
     level: str = ""
     """For one of `levels`: the best subdirectory of glibc-hwcaps that its CPU knows."""
 
+    def asked_first(self) -> dict[int, Object]:
+        """For each object but the program, by its `id`, the one whose request brought it in."""
+        first: dict[int, Object] = {}
+        for by, _, found in self.edges:
+            if found is not self.main:
+                first.setdefault(id(found), by)
+        return first
+
     def parts(self) -> list[Program]:
         """The program itself, its levels, and those of all that it runs."""
         return [self, *self.levels, *(part for program in self.runs for part in program.parts())]
@@ -215,5 +225,10 @@ class Closure(NamedTuple):
 
     @property
     def missing(self) -> tuple[Lookup, ...]:
-        """Of all programs, and of all that they run."""
-        return tuple(lookup for program in self.programs for part in program.parts() for lookup in part.missing)
+        """Of all programs, and of all that they run; what the baseline lacks is not told again of levels."""
+        lacking: dict[tuple[int, str, str], Lookup] = {}
+        for number, program in enumerate(self.programs):
+            for part in program.parts():
+                for lookup in part.missing:
+                    lacking.setdefault((number, lookup.needed_by.path, lookup.name), lookup)
+        return tuple(lacking.values())

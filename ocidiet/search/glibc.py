@@ -198,7 +198,7 @@ class Glibc:
             if not isinstance(taken, Passed):
                 tried.append(Probe(path, rule, "found"))
                 reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                more = (inherited(by), subdir, tuple(better), reached_by)
+                more = (inherited(by), subdir, tuple(better), reached_by, tuple(tried))
                 return Lookup(name, by, tuple(tried), Object(name, walk, taken, rule, item, owner, *more))
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:

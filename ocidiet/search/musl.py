@@ -90,7 +90,8 @@ class Musl:
             if not isinstance(taken, Passed):
                 tried.append(Probe(path, rule, "found"))
                 # Every loader above counts: musl's path lists are all inherited.
-                return Lookup(name, by, tuple(tried), Object(name, walk, taken, rule, item, owner, by))
+                found = Object(name, walk, taken, rule, item, owner, by, probes=tuple(tried))
+                return Lookup(name, by, tuple(tried), found)
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break

@@ -162,6 +162,15 @@ def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path:
     assert docker.run("hello") == "Hello World\n"
 
 
+def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
+    if platform.machine() != "x86_64" or not Path("/etc/debian_version").read_text().startswith("12"):
+        pytest.skip("the tree is of Debian 12, x86-64")
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    assert done(["sh", "-e", "-c", snippets("sh")[2]], tmp_path, project) == snippets("text")[0]
+    with tarfile.open(tmp_path / "hello-tree.tar") as archive:
+        assert f"{tmp_path}/hello"[1:] in archive.getnames()
+
+
 def test_the_several_images_snippet_works(project: dict[str, str], tmp_path: Path) -> None:
     (text,) = re.findall(r"^  ```make\n(.*?)^  ```$", (CHECKOUT / "make" / "README.md").read_text(), re.M | re.S)
     for name in ("src/redis-server", "src/redis-sentinel", "src/redis-cli"):

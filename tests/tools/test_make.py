@@ -76,7 +76,8 @@ class Project:
     def made(self) -> Project:
         """With all made, long ago but later than what it is made from."""
         assert self.make("deployed").stderr == ""
-        for path in (self.work / "hello", self.home / "tool/ocidiet"):  # the latter got its __pycache__
+        rooms = {path.parent for path in (self.home / "tool/ocidiet").rglob("*.py")}
+        for path in (self.work / "hello", *rooms):  # which got their __pycache__
             os.utime(path, ns=(OLD_NS, OLD_NS))
         for n, name in enumerate(("hello.tar.d", "hello.tar", "hello.tar.stamp", "deployed")):
             os.utime(self.work / name, ns=(MADE_NS + n, MADE_NS + n))
@@ -279,8 +280,11 @@ EVENTS: dict[str, tuple[Event, list[str]]] = {
     ),
     "tool_touched": (touch("tool/ocidiet/tar.py"), RUN),
     "tool_upgraded_to_an_old_one": (upgrade("tool/ocidiet/tar.py"), RUN),
-    "tool_changed_without_effect": (edit("tool/ocidiet/search.py", "\nclass", "\n#\nclass"), RUN),
-    "tool_changed": (edit("tool/ocidiet/cli.py", 'one("--mtime", "0")', 'one("--mtime", "1")'), NEW),
+    "tool_changed_without_effect": (edit("tool/ocidiet/tar.py", "\nclass", "\n#\nclass"), RUN),
+    "tool_changed": (
+        edit("tool/ocidiet/cli/options.py", '_one(options, "--mtime", "0")', '_one(options, "--mtime", "1")'),
+        NEW,
+    ),
     "tool_reached_by_another_name": (variable(f"OCIDIET={PYTHON} -IS ../tool/ocidiet"), RUN),
 }
 

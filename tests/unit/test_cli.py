@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ocidiet import __version__, cli, tar
-from ocidiet.cli import HELP, USAGE, main, parse, request, source
+from ocidiet.cli import main, options
+from ocidiet.cli.options import parse, request, source
+from ocidiet.cli.texts import HELP, REST, USAGE, VERBS
+from ocidiet.closure import Resolver
 from ocidiet.errors import UsageError
-from ocidiet.model import HostPath, ImagePath, Request, Search
+from ocidiet.model import Closure, HostPath, ImagePath, Notice, Request, Search
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
+from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 CWD = "/home/me"
+NO_OPTION = "belongs to no option\n  hint: programs follow -b, other files -e; a verb (list, tree) is the first word"
 PYENV = Path.home() / ".pyenv" / "versions"
 
 
@@ -38,20 +46,28 @@ PYENV = Path.home() / ".pyenv" / "versions"
         (["-b", "=x"], {"--binary": ["=x"]}),
         (["-b=x"], {"--binary": ["=x"]}),
         (["-b", "x", "-e", "y", "-b", "z"], {"--binary": ["x", "z"], "--extra": ["y"]}),
-        (["-e", "x", "y", "-v"], {"--extra": ["x", "y"], "--verbose": []}),
+        (["-e", "x", "y", "-v"], {"--extra": ["x", "y"], "--verbose": [""]}),
         (["-e", "./-x", "-"], {"--extra": ["./-x", "-"]}),
-        (["-v", "-v", "--verbose"], {"--verbose": []}),
+        (["-v", "-v", "--verbose"], {"--verbose": ["", "", ""]}),
+        (["-vvv"], {"--verbose": ["", "", ""]}),
+        (["--library-path", "a:b", "--library-path=c"], {"--library-path": ["a:b", "c"]}),
+        (["--preload=a", "--preload=b"], {"--preload": ["a", "b"]}),
+        (["--hwcaps", "all"], {"--hwcaps": ["all"]}),
+        (["--dlopen=none"], {"--dlopen": ["none"]}),
+        (["--assume-ldconfig"], {"--assume-ldconfig": [""]}),
+        (["--no-assume-ldconfig"], {"--no-assume-ldconfig": [""]}),
+        (["--help-all"], {"--help-all": [""]}),
         (["--root", "r"], {"--root": ["r"]}),
         (["--build-tree=b"], {"--build-tree": ["b"]}),
         (["--mtime", "1"], {"--mtime": ["1"]}),
         (["--depfile=d"], {"--depfile": ["d"]}),
         (["--depfile-target", "n"], {"--depfile-target": ["n"]}),
         (["--depfile-style=make"], {"--depfile-style": ["make"]}),
-        (["--keep-mtime"], {"--keep-mtime": []}),
-        (["--help"], {"--help": []}),
-        (["-h"], {"--help": []}),
-        (["--version"], {"--version": []}),
-        (["--makefile"], {"--makefile": []}),
+        (["--keep-mtime"], {"--keep-mtime": [""]}),
+        (["--help"], {"--help": [""]}),
+        (["-h"], {"--help": [""]}),
+        (["--version"], {"--version": [""]}),
+        (["--makefile"], {"--makefile": [""]}),
         (["-t", "-b", "-e", "y"], {"--tar": ["-b"], "--extra": ["y"]}),
         ([], {}),
     ],
@@ -64,16 +80,22 @@ def test_options_are_taken_apart(argv: list[str], options: dict[str, list[str]])
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["x"], "x: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["-t", "x", "y"], "y: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["-b", "x", "-v", "y"], "y: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["\033"], "\\x1b: belongs to no option\n  hint: programs follow -b, other files -e"),
-        (["--nope"], "--nope: unknown option\n  hint: ocidiet --help lists them"),
-        (["--ta", "x"], "--ta: unknown option\n  hint: ocidiet --help lists them"),
-        (["-x"], "-x: unknown option\n  hint: ocidiet --help lists them"),
-        (["--"], "--: unknown option\n  hint: ocidiet --help lists them"),
+        (["x"], f"x: {NO_OPTION}"),
+        (["-t", "x", "y"], f"y: {NO_OPTION}"),
+        (["-b", "x", "-v", "y"], f"y: {NO_OPTION}"),
+        (["\033"], f"\\x1b: {NO_OPTION}"),
+        (["--nope"], "--nope: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["--ta", "x"], "--ta: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-x"], "-x: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["--"], "--: unknown option\n  hint: ocidiet --help-all lists them"),
         (["--help=x"], "--help=x: --help takes no value"),
         (["-vt", "x"], "-vt: write short options apart: -v -t"),
+        (["-vvh"], "-vvh: write short options apart: -v -vh"),
+        (["--verbose=v"], "--verbose=v: --verbose takes no value"),
+        (["--dlopen=none", "--dlopen", "none"], "--dlopen is given twice"),
+        (["--json"], "--json: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-0"], "-0: unknown option\n  hint: ocidiet --help-all lists them"),
+        (["-v", "tree"], f"tree: {NO_OPTION}"),
         (["-t"], "--tar needs a value"),
         (["--tar="], "--tar needs a value"),
         (["--mtime", ""], "--mtime needs a value"),
@@ -88,6 +110,32 @@ def test_command_line_is_refused(argv: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(argv)
     assert (str(caught.value), caught.value.exit_code) == (message, 2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "argv", "given"),
+    [
+        ("list", [], {}),
+        ("list", ["a", "-0", "b"], {"FILE": ["a", "b"], "--null": [""]}),
+        ("list", ["--null", "-"], {"FILE": ["-"], "--null": [""]}),
+        ("tree", ["--json", "a", "-vv", "--root", "r", "b"], None),
+        ("tree", ["--hwcaps=x", "a", "--help"], {"--hwcaps": ["x"], "FILE": ["a"], "--help": [""]}),
+        ("tree", ["list"], {"FILE": ["list"]}),
+    ],
+    ids=str,
+)
+def test_words_behind_a_verb_are_files(verb: str, argv: list[str], given: dict[str, list[str]] | None) -> None:
+    many = {"--json": [""], "FILE": ["a", "b"], "--verbose": ["", ""], "--root": ["r"]}
+    assert parse(argv, verb) == (many if given is None else given)
+
+
+@pytest.mark.parametrize(
+    "word", ["-t", "-b", "-e", "--mtime", "--depfile", "--keep-mtime", "--version", "--makefile", "--json", "-x", "--"]
+)
+def test_option_is_refused_that_a_verb_does_not_have(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(["f", word], "list")
+    assert str(caught.value) == f"{word}: no option of `ocidiet list`\n  hint: ocidiet list --help lists them"
 
 
 # SRC:DEST ----------------------------------------------------------------------------------------
@@ -171,7 +219,7 @@ def plain(cwd: str) -> dict[str, Any]:
         "i.tar",
         "gcc",
         False,
-        False,
+        0,
     )
     return dict(zip(Request._fields, least, strict=True))
 
@@ -189,7 +237,18 @@ def plain(cwd: str) -> dict[str, Any]:
         (["--depfile", "d"], {"depfile": "d"}),
         (["--depfile", "d", "--depfile-target", "n"], {"depfile": "d", "depfile_target": "n"}),
         (["--depfile", "d", "--depfile-style", "make"], {"depfile": "d", "depfile_style": "make"}),
-        (["--keep-mtime", "-v"], {"keep_mtime": True, "verbose": True}),
+        (["--keep-mtime", "-v"], {"keep_mtime": True, "verbose": 1}),
+        (["-vv"], {"verbose": 2}),
+        (["--build-tree", "/usr"], {"build_tree": None}),
+        (["--library-path", "a:/b", "--library-path", "c"], {"search": ("a:/b:c", "", None, "recommended", None)}),
+        (["--preload", "a", "--preload", "b c"], {"search": ("", "a:b c", None, "recommended", None)}),
+        (["--hwcaps", "all"], {}),
+        (["--hwcaps", "baseline"], {"search": ("", "", (), "recommended", None)}),
+        (["--hwcaps", "x,y-1"], {"search": ("", "", ("x", "y-1"), "recommended", None)}),
+        (["--dlopen", "required"], {"search": ("", "", None, "required", None)}),
+        (["--dlopen", "none"], {"search": ("", "", None, "none", None)}),
+        (["--assume-ldconfig"], {"search": ("", "", None, "recommended", True)}),
+        (["--no-assume-ldconfig"], {"search": ("", "", None, "recommended", False)}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -198,6 +257,7 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
     for field, value in changed.items():
         expected[field] = value.format(cwd=cwd) if isinstance(value, str) else value
     expected["extras"] = tuple(source(text, cwd) for text in expected["extras"])
+    expected["search"] = Search(HostPath(cwd), *changed.get("search", ()))
     assert request(parse(["-t", "i.tar", "-b", "x", *argv]), cwd) == Request(**expected)
 
 
@@ -212,6 +272,18 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
         (["-t", "i", "-b", "x", "--depfile-style", "gcc"], "--depfile-target and --depfile-style need --depfile"),
         (["-t", "-", "-b", "x", "--depfile", "d"], "no --depfile with -t -: standard output is no target"),
         (["-t", "i", "-b", "x", "--depfile", "d", "--depfile-style", "nmake"], "--depfile-style nmake: gcc or make"),
+        (["-t", "i", "-b", "x", "--dlopen", "all"], "--dlopen all: required, recommended, suggested or none"),
+        (
+            ["-t", "i", "-b", "x", "--assume-ldconfig", "--no-assume-ldconfig"],
+            "--assume-ldconfig and --no-assume-ldconfig exclude each other",
+        ),
+        *(
+            (
+                ["-t", "i", "-b", "x", "--hwcaps", value],
+                f"--hwcaps {value}: all, baseline, or names as x86-64-v3,x86-64-v2",
+            )
+            for value in (",", "a,", "a/b", "..,a b", "all,a", "a,baseline", " ")
+        ),
         *(
             (
                 ["-t", "i", "-b", "x", "--mtime", value],
@@ -231,16 +303,23 @@ def test_request_is_refused(cwd: str, argv: list[str], message: str) -> None:
 # Texts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [HELP, USAGE], ids=["help", "usage"])
+@pytest.mark.parametrize("text", [USAGE, HELP, VERBS, REST], ids=["usage", "help", "verbs", "rest"])
 def test_text_fits_a_terminal(text: str) -> None:
-    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert [line for line in text.splitlines() if len(line) > 79] == []
     assert len(text.splitlines()) <= 24
 
 
-def test_help_names_every_option() -> None:
-    words = HELP.replace(",", " ").split()
-    options = [*cli._VALUES, *cli._MANY, *cli._ONE, *cli._FLAGS]
-    assert [option for option in options if option not in words and option != "-h"] == []
+def test_the_whole_help_names_every_option_once() -> None:
+    words = [
+        line.split()[0 if line.startswith("      ") else 1].split("=")[0]
+        for line in (HELP + VERBS + REST).splitlines()
+        if line.startswith(("  -", "      --"))
+    ]
+    own = [flag for flags in options.VERBS.values() for flag in flags]
+    known = {*options._MANY, *options._ONE, *options._FLAGS, *own}
+    told_elsewhere = {"--version", "--help", "--help-all"}
+    assert sorted(words) == sorted([*known - told_elsewhere, "--verbose"])
+    assert told_elsewhere - {"--help"} - set(HELP.replace(",", " ").replace(".", " ").split()) == set()
 
 
 # main() ------------------------------------------------------------------------------------------
@@ -267,9 +346,20 @@ def tool(cwd: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         (["--help"], (0, HELP, "")),
         (["--version"], (0, f"ocidiet {__version__}\n", "")),
         (["--version", "--help"], (0, HELP, "")),
+        (["--help-all"], (0, f"{HELP}\n{VERBS}\n{REST}", "")),
+        (["list", "-h"], (0, VERBS, "")),
+        (["tree", "--help-all"], (0, f"{HELP}\n{VERBS}\n{REST}", "")),
+        (["list"], (2, "", "ocidiet: error: list: names no program\n  hint: ocidiet list --help\n")),
+        (["tree", "-v"], (2, "", "ocidiet: error: tree: names no program\n  hint: ocidiet tree --help\n")),
+        (
+            ["list", "f:/x"],
+            (2, "", "ocidiet: error: f:/x: a place in the image, which only -b and -e give\n"),
+        ),
+        (["tree", "--root", "gone", "f"], (2, "", "ocidiet: error: --root gone: no such directory\n")),
+        (["list", "gone"], (1, "", "ocidiet: error: gone: no such file\n")),
         (["--makefile"], (0, f"{MAKEFILE}\n", "")),
         ([], (2, "", USAGE)),
-        (["--nope"], (2, "", "ocidiet: error: --nope: unknown option\n  hint: ocidiet --help lists them\n")),
+        (["--nope"], (2, "", "ocidiet: error: --nope: unknown option\n  hint: ocidiet --help-all lists them\n")),
         (["-t", "i.tar", "-e", "f:/f"], (0, "", "")),
         (["-t", "i.tar", "-e", "gone"], (1, "", "ocidiet: error: gone: no such file\n")),
         (
@@ -348,7 +438,8 @@ def prerequisites(depfile: Path) -> list[str]:
 def test_depfile_names_the_tool_s_own_files(tool: Any, cwd: str) -> None:
     assert tool("-t", "i.tar", "-e", "f:/f", "--depfile", "d") == (0, "", "")
     own = {
-        f"{CHECKOUT}/ocidiet/{name}.py" for name in ("__init__", "cli", "depfile", "extras", "fs", "model/disk", "tar")
+        f"{CHECKOUT}/ocidiet/{name}.py"
+        for name in ("__init__", "cli/pack", "depfile", "extras", "fs", "model/disk", "tar")
     }
     assert own - set(prerequisites(Path(cwd, "d"))) == set()
 
@@ -375,6 +466,163 @@ def test_image_of_unchanged_content_is_kept_where_asked(tool: Any, cwd: str) -> 
     assert image.stat().st_mtime == 1000
     tool("-t", "i.tar", "-e", "f:/f")
     assert image.stat().st_mtime > 1000
+
+
+# Verbs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def laid(cwd: str) -> str:
+    """A sysroot with links and a program of it; a program of a build tree with a library of its own and a
+    missing one."""
+    libraries: dict[str, str | bytes] = {
+        INTERP: "/usr/lib/ld.so",
+        "/usr/lib/ld.so": LOADER,
+        "/lib64/libc.so": "libc.so.1",
+    }
+    lay(Path(cwd, "sysroot"), {**libraries, "/usr/lib64": None, "/lib64/libc.so.1": make(), "/bin": "usr/bin"})
+    lay(Path(cwd, "sysroot"), {"/usr/bin/whole": program("libc.so")})
+    lay(
+        Path(cwd),
+        {"/b/app": program("libown.so", "libc.so", runpath="$ORIGIN/l"), "/b/l/libown.so": make(needed=["x"])},
+    )
+    return cwd
+
+
+EVIDENCE = """\
+  x, needed by {cwd}/b/l/libown.so
+    cache  {cwd}/sysroot/etc/ld.so.cache  no entry
+    default  {cwd}/sysroot/lib64/x  no such file
+    default  {cwd}/sysroot/usr/lib64/x  no such file
+"""
+INSTALL = "  hint: install the library's package, or name its directory with --library-path or -Wl,-rpath\n"
+SET = "  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path\n"
+WHOLE = """\
+bin
+lib64/ld-linux-x86-64.so.2
+lib64/libc.so
+lib64/libc.so.1
+usr/bin/whole
+usr/lib/ld.so
+"""
+BROKEN_TREE = """\
+b/app  [x86_64, glibc]
+\u251c\u2500\u2500 libown.so                    b/l/libown.so                    RUNPATH $ORIGIN/l
+\u2502   \u2514\u2500\u2500 x                                                         not found
+\u2502           cache    ROOT/etc/ld.so.cache  no entry
+\u2502           default  ROOT/lib64/x          no such file
+\u2502           default  ROOT/usr/lib64/x      no such file
+\u251c\u2500\u2500 libc.so                      ROOT/lib64/libc.so               default directory
+\u2514\u2500\u2500 /lib64/ld-linux-x86-64.so.2  ROOT/lib64/ld-linux-x86-64.so.2  interpreter
+"""
+
+
+def in_sysroot(cwd: str, names: str) -> str:
+    return "".join(f"{cwd}/sysroot/{name}\n" for name in names.split())
+
+
+def test_list_has_every_file_and_every_link_on_the_way(tool: Any, laid: str) -> None:
+    assert tool("list", "--root", "sysroot", "=/bin/whole") == (0, in_sysroot(laid, WHOLE), "")
+
+
+def test_list_divides_by_nul_where_asked(tool: Any, laid: str) -> None:
+    listed = in_sysroot(laid, WHOLE).replace("\n", "\0")
+    assert tool("list", "-0", "--root", "link", "=/bin/whole", "=/usr/bin/whole") == (0, listed, "")
+
+
+def test_list_of_a_broken_closure_is_what_there_is(tool: Any, laid: str) -> None:
+    own = f"{laid}/b/app\n{laid}/b/l/libown.so\n"
+    system = [name for name in WHOLE.split() if "bin" not in name]
+    error = f"ocidiet: error: b/app: 1 library not found\n{EVIDENCE.format(cwd=laid)}{INSTALL}"
+    code, out, err = tool("list", "--root", "sysroot", "b/app")
+    assert (code, out) == (1, own + in_sysroot(laid, " ".join(system)))
+    assert re.sub(r"(?<=\S) {2,}", "  ", err) == error
+
+
+@pytest.mark.usefixtures("laid")
+def test_tree_of_a_broken_closure_has_the_places_that_were_tried(tool: Any) -> None:
+    error = f"ocidiet: error: b/app: 1 library not found\n{INSTALL}"
+    assert tool("tree", "b/app", "--root", "sysroot") == (1, BROKEN_TREE, error)
+
+
+def test_json_of_a_broken_closure_is_whole(tool: Any, laid: str) -> None:
+    code, out, err = tool("tree", "--json", "b/app", "--root", "sysroot")
+    found = json.loads(out)["programs"][0]
+    assert (code, [lookup["name"] for lookup in found["missing"]]) == (1, ["x"])
+    assert [known["file"].removeprefix(laid) for known in found["objects"]] == [
+        "/b/app",
+        "/sysroot/usr/lib/ld.so",
+        "/b/l/libown.so",
+        "/sysroot/lib64/libc.so.1",
+    ]
+    assert err == f"ocidiet: error: b/app: 1 library not found\n{INSTALL}"
+
+
+@pytest.mark.parametrize("argv", [["tree"], ["list"], ["-t", "i.tar", "-b"]], ids=" ".join)
+def test_set_library_path_is_told_of_and_not_read(
+    tool: Any, laid: str, argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(Path(laid), {"/l/x": make()})
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{laid}/l")
+    code, _, err = tool(*argv, "b/app", "--root", "sysroot")
+    assert (code, err.endswith(INSTALL + SET)) == (1, True)
+
+
+COLOURS = [
+    ({"TERM": "xterm"}, True),
+    ({"TERM": "xterm", "NO_COLOR": ""}, True),
+    ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+    ({"TERM": "dumb"}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize(("env", "coloured"), COLOURS, ids=str)
+def test_tree_is_in_colour_on_a_terminal_that_wants_it(laid: str, env: dict[str, str], coloured: bool) -> None:
+    control, terminal = os.openpty()
+    argv = [PYTHON, "-IS", str(MAIN), "tree", "--root", "sysroot", "=/bin/whole"]
+    subprocess.run(argv, cwd=laid, env={"LC_ALL": "C.UTF-8", **env}, stdout=terminal, check=True)
+    os.close(terminal)
+    shown = os.read(control, 1 << 16)
+    os.close(control)
+    assert (b"[x86_64, glibc]" in shown, b"\033[" in shown) == (True, coloured)
+
+
+NOTICES = (Notice("all\nbad", True), Notice("by the way", False))
+
+
+@pytest.mark.parametrize("argv", [["tree"], ["list"], ["-t", "i.tar", "-b"]], ids=" ".join)
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.usefixtures("laid")
+def test_warning_is_told_always_and_a_note_with_v(
+    tool: Any, argv: list[str], verbose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Resolver.explore if argv[0] in options.VERBS else Resolver.resolve
+
+    def with_notices(self: Resolver, named: Any, *where: str) -> Closure:
+        return Closure(made(self, named, *where).programs, NOTICES)
+
+    monkeypatch.setattr(Resolver, made.__name__, with_notices)
+    code, _, err = tool(
+        *argv, "=/bin/whole:/whole"[: None if argv[0] == "-t" else 11], "--root", "sysroot", *["-v"] * verbose
+    )
+    told = "ocidiet: warning: all\\x0abad\n" + "ocidiet: note: by the way\n" * verbose
+    assert (code, err) == (0, told)
+
+
+@pytest.mark.usefixtures("laid")
+def test_packing_says_how_it_searched_where_asked_twice(tool: Any) -> None:
+    code, out, err = tool("-vv", "-t", "i.tar", "--root", "sysroot", "-b", "=/bin/whole:/whole")
+    assert (code, err, out.partition("i.tar: ")[2].partition("\n")[2]) == (
+        0,
+        "",
+        """\
+/bin/whole  [x86_64, glibc]
+\u251c\u2500\u2500 libc.so                      ROOT/lib64/libc.so               default directory
+\u2502       cache  ROOT/etc/ld.so.cache  no entry
+\u2514\u2500\u2500 /lib64/ld-linux-x86-64.so.2  ROOT/lib64/ld-linux-x86-64.so.2  interpreter
+""",
+    )
 
 
 # Old Pythons -------------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ def test_bad_elf_wherever_the_file_ends(bits: int, order: str) -> None:
             id="name of more than 4096 bytes, and one behind it",
         ),
         pytest.param(
-            make(needed=["x"] * 65537), "more than 65536 DT_NEEDED entries (PT_DYNAMIC at offset 0xb0)", id="needed"
+            make(needed=["x"] * 65537), "more than 65536 needed names (PT_DYNAMIC at offset 0xb0)", id="needed"
         ),
     ],
 )

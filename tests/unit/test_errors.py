@@ -91,7 +91,7 @@ def test_missing_library_is_told_with_every_place_in_order() -> None:
         "    RUNPATH     /app/lib/libz.so.1  no such file\n"
         "    cache       /etc/ld.so.cache    no entry\n"
         "    default     /lib/libz.so.1      for another machine (32 bit, e_machine 3)\n"
-        "  hint: install the library's package, or link with -Wl,-rpath and its directory"
+        "  hint: install the library's package, or name its directory with --library-path or -Wl,-rpath"
     )
 
 
@@ -104,7 +104,7 @@ def test_missing_libraries_are_told_all_at_once() -> None:
         "    cache       /etc/ld.so.cache    no entry\n"
         "    default     /lib/libz.so.1      for another machine (32 bit, e_machine 3)\n"
         "  a\\x0ab, needed by /real/lib/\\x1b\n"
-        "  hint: install the library's package, or link with -Wl,-rpath and its directory"
+        "  hint: install the library's package, or name its directory with --library-path or -Wl,-rpath"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet.cli import source
+from ocidiet.cli.options import source
 from ocidiet.errors import InputError
 from ocidiet.extras import expand
 from ocidiet.fs import DiskRoot, Record

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet import cli, extras, tree, verify
+from ocidiet import extras, tree, verify
+from ocidiet.cli.options import source
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
@@ -92,11 +93,11 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     build = lay(tmp_path / "build", build_names)
     record = Record(build)
     root, host = DiskRoot(f"{tmp_path}/root", record), DiskRoot("", record)
-    sources = [cli.source(text, build) for text in binaries]
+    sources = [source(text, build) for text in binaries]
     facts = Facts()
     walks = [(given.name, (root if given.in_root else host).walk(given.path)) for given in sources]
     programs = Resolver(root, facts, Search(HostPath(build))).resolve(walks).programs
-    given = [cli.source(text, build) for text in extra.split()]
+    given = [source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
     made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, build)
     verify.check(made, facts, Search(HostPath("/")))

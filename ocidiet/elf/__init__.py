@@ -12,7 +12,7 @@ import os
 import struct
 
 from ocidiet.errors import BadElf
-from ocidiet.model import TYPE_CHECKING, Dlopen, ElfFacts, Filter, NamedTuple, Priority
+from ocidiet.model import TYPE_CHECKING, ElfFacts, Filter, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,10 +40,7 @@ MAX_TAGS = 1024
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
 LIBC_ABI_MAX = 4
 MAX_NOTE_BYTES = 1 << 20
-MAX_SYMBOLS_BYTES = 64 << 20
 _FIRST_READ_BYTES = 4096
-# Of a larger string table, so few names are read one by one.
-_NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 18, 1000
 # A string table up to this size is read whole.
 _SMALL_STRTAB_BYTES = 1 << 13
 NOT_ELF = "not an ELF file"
@@ -54,25 +51,27 @@ _EHDR = {1: "16xHHIIIIIHHHHHH", 2: "16xHHIQQQIHHHHHH"}
 _PHDR = {1: "IIIIIIII", 2: "IIQQQQQQ"}
 _DYN = {1: (8, "I"), 2: (16, "Q")}
 _SH_INFO = {1: (28, "I"), 2: (44, "I")}
-_SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
 _TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
 # pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
-_UNWINDERS = tuple(f"{name}\0".encode() for name in ("pthread_cancel", "pthread_exit", "thrd_exit", "backtrace"))
+UNWINDERS = tuple(f"{name}\0".encode() for name in ("pthread_cancel", "pthread_exit", "thrd_exit", "backtrace"))
 
 _structs: dict[str, struct.Struct] = {}
 
 
-def _struct(fmt: str) -> struct.Struct:
+def struct_of(fmt: str) -> struct.Struct:
+    """A compiled format: made once."""
     made = _structs.get(fmt)
     if made is None:
         made = _structs[fmt] = struct.Struct(fmt)
     return made
 
 
-class _Headers(NamedTuple):
+class Headers(NamedTuple):
+    """What the program headers say, and how to read more."""
+
     ei_class: int
     order: str
     machine: int
@@ -89,7 +88,8 @@ class _Headers(NamedTuple):
     bad: Callable[[str, str, int], BadElf]
 
 
-def _headers(pread: Pread, size_bytes: int) -> _Headers:
+def headers(pread: Pread, size_bytes: int) -> Headers:
+    """The headers alone. Raises `BadElf`, as `parse`."""
     head = pread(_FIRST_READ_BYTES, 0)
     if head[:4] != b"\x7fELF":
         raise BadElf(NOT_ELF if head else "empty file")
@@ -107,7 +107,7 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
 
     if order is None:
         raise bad(f"unknown byte order {ei_data}", "EI_DATA", 5)
-    ehdr = _struct(order + _EHDR[ei_class])
+    ehdr = struct_of(order + _EHDR[ei_class])
     e_type, machine, e_version, _, phoff, shoff, e_flags, _, phentsize, phnum, _, _, _ = ehdr.unpack_from(head)
     if e_version == 1 << 24:
         raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
@@ -124,7 +124,7 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
         odd = bad("padding that is not zero", "EI_PAD", 9)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
-    phdr = _struct(order + _PHDR[ei_class])
+    phdr = struct_of(order + _PHDR[ei_class])
     if phentsize != phdr.size:
         raise bad(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
     if phnum == PN_XNUM:
@@ -132,7 +132,7 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
         raw = pread(4, shoff + at) if shoff + at < size_bytes else b""
         if len(raw) < 4:
             raise bad("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
-        phnum = _struct(order + fmt).unpack(raw)[0]
+        phnum = struct_of(order + fmt).unpack(raw)[0]
     if phnum > MAX_PHNUM:
         raise bad(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
 
@@ -178,8 +178,8 @@ def _headers(pread: Pread, size_bytes: int) -> _Headers:
             end = offset + filesz
             data = head[offset:end] if end <= len(head) else pread(filesz, offset) if end <= size_bytes else b""
             if b"FDO\0" in data:
-                notes += tuple(_dlopen_notes(data, _struct(order + "III")))
-    return _Headers._make((ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
+                notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
+    return Headers._make((ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -193,25 +193,43 @@ def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
             yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
 
 
-def _dynamic(size_bytes: int, headers: _Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def dynamic(size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The dynamic section up to DT_NULL: each entry's d_tag, and its d_val."""
-    assert headers.dynamic is not None
-    offset, filesz, vaddr, at = headers.dynamic
-    entry_bytes, word = _DYN[headers.ei_class]
+    assert read.dynamic is not None
+    offset, filesz, vaddr, at = read.dynamic
+    entry_bytes, word = _DYN[read.ei_class]
     count = min(filesz, max(size_bytes - offset, 0)) // entry_bytes
     if not count or offset > size_bytes:
-        raise headers.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
+        raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if count * entry_bytes > MAX_DYNAMIC_BYTES:
-        raise headers.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
-    if _file_offset(headers.loads, vaddr) != offset:
-        raise headers.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
-    data = headers.span(offset, count * entry_bytes, "dynamic section", "PT_DYNAMIC p_offset", at)
-    words = struct.unpack(f"{headers.order}{2 * count}{word}", data)
+        raise read.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
+    if file_offset(read.loads, vaddr) != offset:
+        raise read.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
+    data = read.span(offset, count * entry_bytes, "dynamic section", "PT_DYNAMIC p_offset", at)
+    if count > MAX_TAGS:
+        data = data[: _end_of_many(data, struct.Struct(f"{read.order}2{word}"), offset, read.bad)]
+    words = struct.unpack(f"{read.order}{len(data) // entry_bytes * 2}{word}", data)
     tags = words[::2]
     if DT_NULL not in tags:
-        raise headers.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
+        raise read.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
     end = tags.index(DT_NULL)
     return tags[:end], words[1 : 2 * end : 2]
+
+
+def _end_of_many(data: bytes, entry: struct.Struct, offset: int, bad: Callable[[str, str, int], BadElf]) -> int:
+    """How many bytes of a long dynamic section there are to read; bounded before they are kept."""
+    kinds: set[int] = set()
+    names = 0
+    for number, (tag, _) in enumerate(entry.iter_unpack(data)):
+        if tag == DT_NULL:
+            return (number + 1) * entry.size
+        kinds.add(tag)
+        names += tag in (DT_NEEDED, *_FILTERS)
+        if len(kinds) > MAX_TAGS or number - names > MAX_NEEDED:
+            raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
+        if names > MAX_NEEDED:
+            raise bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
+    return len(data)
 
 
 def parse(pread: Pread, size_bytes: int) -> ElfFacts:
@@ -220,16 +238,14 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
     lies outside the file.
     """
-    headers = _headers(pread, size_bytes)
-    ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad = headers
+    read = headers(pread, size_bytes)
+    ei_class, order, machine, e_flags, interp, segment, loads, notes, odd, span, bad = read
     bits, little = 32 * ei_class, order == "<"
-    if dynamic is None:
+    if segment is None:
         return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, e_flags)
-    offset = dynamic[0]
-    tags, values = _dynamic(size_bytes, headers)
+    offset = segment[0]
+    tags, values = dynamic(size_bytes, read)
     single = dict(zip(tags, values, strict=True))
-    if len(single) > MAX_TAGS:
-        raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
     needed = [value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED]
     filters: list[tuple[int, int, int]] = []
     if DT_AUXILIARY in single or DT_FILTER in single:
@@ -238,8 +254,6 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if tag in _FILTERS:
                 filters.append((value, tag, position))
             position += tag == DT_NEEDED
-    if len(needed) + len(filters) > MAX_NEEDED:
-        raise bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
     if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
         raise odd
 
@@ -247,7 +261,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     names: dict[int, str] = {}
     may_unwind: bool | None = False
     if wanted:
-        strtab = _file_offset(loads, single.get(DT_STRTAB, -1))
+        strtab = file_offset(loads, single.get(DT_STRTAB, -1))
         if strtab is None or strtab >= size_bytes:
             raise bad("string table outside the file", "DT_STRTAB", offset)
         strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
@@ -262,7 +276,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if high - low > MAX_DYNAMIC_BYTES:
                 high = low
         text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
-        may_unwind = any(name in text for name in _UNWINDERS) if high - low == strsz else None
+        may_unwind = any(name in text for name in UNWINDERS) if high - low == strsz else None
         budget = MAX_DYNAMIC_BYTES
         for value in wanted:
             if value in names:
@@ -301,60 +315,8 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     )
 
 
-def unwinds(pread: Pread, size_bytes: int) -> bool:
-    """Whether the file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
-    `parse`."""
-    headers = _headers(pread, size_bytes)
-    if headers.dynamic is None:
-        return False
-    single = dict(zip(*_dynamic(size_bytes, headers), strict=True))
-    strtab, symtab = [_file_offset(headers.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)]
-    if strtab is None or symtab is None:
-        return False
-    symbol = _struct(headers.order + _SYM[headers.ei_class])
-    length = min(_symbol_count(pread, headers, single) * symbol.size, max(size_bytes - symtab, 0), MAX_SYMBOLS_BYTES)
-    table = pread(length, symtab)
-    rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
-    undefined = [row[0] for row in rows if row[2] == 0]
-    strsz = min(single.get(DT_STRSZ, 0), max(size_bytes - strtab, 0))
-    if strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
-        longest = max(map(len, _UNWINDERS))
-        return any(pread(longest, strtab + at).startswith(_UNWINDERS) for at in undefined)
-    strings = pread(min(strsz, MAX_SYMBOLS_BYTES), strtab)
-    return any(strings.startswith(_UNWINDERS, at) for at in undefined)
-
-
-def _symbol_count(pread: Pread, headers: _Headers, single: dict[int, int]) -> int:
-    """How many symbols may be undefined: those that DT_GNU_HASH leaves out, or all of DT_HASH."""
-    for tag, field in ((DT_GNU_HASH, 4), (DT_HASH, 4)):
-        at = _file_offset(headers.loads, single.get(tag, -1))
-        if at is not None and len(data := pread(4, at + field)) == 4:
-            return int(_struct(headers.order + "I").unpack(data)[0])
-    return 0
-
-
-def dlopen_note(text: bytes) -> tuple[Dlopen, ...]:
-    """What one dlopen note says (UAPI, "ELF dlopen metadata"): an array of objects, or in the first
-    draft one object whose soname may be a string. Raises `BadElf` for anything else."""
-    import json
-
-    try:
-        parsed = json.loads(text)
-        rows = [parsed] if isinstance(parsed, dict) else parsed
-        notes = []
-        for row in rows:
-            sonames = row["soname"]
-            sonames = (sonames,) if isinstance(sonames, str) else tuple(sonames)
-            priority = row.get("priority", Priority.RECOMMENDED)
-            if priority not in Priority.ALL or not all(isinstance(name, str) for name in sonames):
-                raise ValueError
-            notes.append(Dlopen(sonames, priority, str(row.get("feature", ""))))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadElf("malformed dlopen note", "PT_NOTE") from error
-    return tuple(notes)
-
-
-def _file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:
+def file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:
+    """Where in the file the byte is that is mapped at `address`."""
     for vaddr, offset, filesz in loads:
         if vaddr <= address < vaddr + filesz:
             return offset + address - vaddr

@@ -1,0 +1,195 @@
+"""argv -> options -> `Request`.
+
+By hand: argparse's import costs as much as Python's own start, on every run of every build.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet.errors import UsageError, shown
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Priority, Request, Search, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Options = dict[str, list[str]]
+    """Option -> its values, in order; for a flag an empty one each time that it was given."""
+
+FILES = "FILE"
+"""The key of what follows a verb."""
+
+_SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "-h": "--help", "-0": "--null"}
+_MANY = ("--binary", "--extra")  # every word up to the next option
+_AGAIN = ("--library-path", "--preload")  # a list that may be given in parts
+_SEARCH = (*_AGAIN, "--root", "--build-tree", "--hwcaps", "--dlopen")
+_ONE = ("--tar", *_SEARCH, "--mtime", "--depfile", "--depfile-target", "--depfile-style")
+_ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
+ASKING = ("--help", "--help-all", "--version", "--makefile")
+_FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
+VERBS = {"list": ("--null",), "tree": ("--json",)}
+"""First words that do something else than pack, with the flags that each alone has."""
+
+
+def parse(argv: Sequence[str], verb: str = "") -> Options:
+    """What stands in `argv`, behind `verb` if there is one. Raises `UsageError`."""
+    options: Options = {}
+    words = iter(argv)
+    flags = (*_FLAGS, *VERBS.get(verb, ()))
+    many = rest = FILES if verb else ""
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            if not many:
+                hint = f"programs follow -b, other files -e; a verb ({', '.join(VERBS)}) is the first word"
+                raise UsageError(f"{shown(word)}: belongs to no option", hint=hint)
+            options.setdefault(many, []).append(word)
+            continue
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+        else:
+            name, value = word[:2], word[2:]
+            equals = value
+        name, many = _SHORT.get(name, name), rest
+        if verb and name not in (*_SEARCH, *_ASSUME, *VERBS[verb], "--verbose", "--help", "--help-all"):
+            raise UsageError(f"{shown(word)}: no option of `ocidiet {verb}`", hint=f"ocidiet {verb} --help lists them")
+        if name in flags:
+            if equals and (word.startswith("--") or value.strip("v") or name != "--verbose"):
+                if word.startswith("--"):
+                    raise UsageError(f"{shown(word)}: {name} takes no value")
+                raise UsageError(f"{shown(word)}: write short options apart: {word[:2]} -{value}")
+            options.setdefault(name, []).extend([""] * (1 + len(value)))  # -vv
+        elif name in _MANY:
+            many = name
+            options.setdefault(name, []).extend([value] if equals else [])
+        elif name in _ONE:
+            if name in options and name not in _AGAIN:
+                raise UsageError(f"{name} is given twice")
+            if not equals:
+                value = next(words, "")
+            if not value:
+                raise UsageError(f"{name} needs a value")
+            options.setdefault(name, []).append(value)
+        else:
+            raise UsageError(f"{shown(word)}: unknown option", hint="ocidiet --help-all lists them")
+    for name in _MANY:
+        if name in options and not options[name]:
+            raise UsageError(f"{name} needs at least one value")
+    return options
+
+
+def source(text: str, cwd: str) -> Source:
+    """One value of `-b` or `-e`: `[=]SRC[:DEST]`. Raises `UsageError`.
+
+    DEST is absolute, so only `:/` divides; `\\:` is a colon of the name.
+    """
+    path, dest = text, None
+    at = text.find(":/")
+    while at > 0 and text[at - 1] == "\\":
+        at = text.find(":/", at + 1)
+    if at >= 0:
+        path, dest = text[:at], text[at + 1 :]
+    in_root = path.startswith("=")
+    path = (path[1:] if in_root else path).replace("\\:", ":")
+    if not path or "\0" in text:
+        raise UsageError(f"{shown(text)}: names no file")
+    if in_root and not path.startswith("/"):
+        raise UsageError(f"{shown(text)}: a path inside the root is absolute", hint="a file of that name is './=name'")
+    place = None
+    if dest is not None:
+        parts = [part for part in dest.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise UsageError(f"{shown(text)}: '..' in a place in the image")
+        place = ImagePath("/".join(parts))
+    absolute = path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
+    return Source(text, path, absolute, in_root, place)
+
+
+def files(options: Options, cwd: str) -> tuple[Source, ...]:
+    """What follows a verb: as the values of `-b`, without a place. Raises `UsageError`."""
+    sources = tuple([source(text, cwd) for text in options.get(FILES, ())])
+    for given in sources:
+        if given.dest is not None:
+            raise UsageError(f"{shown(given.text)}: a place in the image, which only -b and -e give")
+    return sources
+
+
+def _one(options: Options, name: str, default: str = "") -> str:
+    return options.get(name, [default])[0]
+
+
+def root(options: Options) -> HostPath:
+    """As `Request.root`. Raises `UsageError`."""
+    path = _one(options, "--root", "/")
+    if not os.path.isdir(path):
+        raise UsageError(f"--root {shown(path)}: no such directory")
+    return HostPath(os.path.realpath(path).rstrip("/"))
+
+
+def build_tree(options: Options, cwd: str) -> HostPath | None:
+    """As `Request.build_tree`: what holds default directories of the loader is none, or all would be
+    "built". Raises `UsageError`."""
+    path = _one(options, "--build-tree", cwd)
+    if "--build-tree" in options and not os.path.isdir(path):
+        raise UsageError(f"--build-tree {shown(path)}: no such directory")
+    tree = os.path.realpath(path)
+    holds_system = any(f"{inner}/".startswith(f"{tree.rstrip('/')}/") for inner in ("/lib", "/lib64", "/usr/lib"))
+    return None if holds_system or os.path.dirname(tree) in ("/lib", "/usr/lib") else HostPath(tree)
+
+
+def search(options: Options, cwd: str) -> Search:
+    """What the loader is told. Raises `UsageError`."""
+    hwcaps = _one(options, "--hwcaps", "all")
+    names = () if hwcaps == "baseline" else tuple(hwcaps.split(","))
+    if hwcaps != "all" and any(n in ("", "all", "baseline") or "/" in n or len(n.split()) != 1 for n in names):
+        raise UsageError(f"--hwcaps {shown(hwcaps)}: all, baseline, or names as x86-64-v3,x86-64-v2")
+    dlopen = _one(options, "--dlopen", Priority.RECOMMENDED)
+    if dlopen not in (*Priority.ALL, "none"):
+        raise UsageError(f"--dlopen {shown(dlopen)}: {', '.join(Priority.ALL)} or none")
+    assume = [name for name in _ASSUME if name in options]
+    if len(assume) > 1:
+        raise UsageError(f"{' and '.join(assume)} exclude each other")
+    return Search(
+        HostPath(cwd),
+        ":".join(options.get("--library-path", ())),
+        ":".join(options.get("--preload", ())),
+        None if hwcaps == "all" else names,
+        dlopen,
+        assume[0] == _ASSUME[0] if assume else None,
+    )
+
+
+def request(options: Options, cwd: str) -> Request:
+    """What `options` ask for, with every default. Raises `UsageError`."""
+    tar = _one(options, "--tar")
+    if not tar:
+        raise UsageError("no output: -t FILE is missing")
+    if ":" in tar and "/" not in tar and not tar.endswith(".tar"):
+        hint = f"-t names a file: -t {tar.partition(':')[0]}.tar, then `docker import` gives it a name"
+        raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
+    sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
+    if not any(sources.values()):
+        raise UsageError("nothing to put into the image: neither -b nor -e")
+    where = root(options), build_tree(options, cwd), search(options, cwd)
+    depfile = options.get("--depfile", [None])[0]
+    if depfile is None and ("--depfile-target" in options or "--depfile-style" in options):
+        raise UsageError("--depfile-target and --depfile-style need --depfile")
+    if tar == "-" and depfile is not None:
+        raise UsageError("no --depfile with -t -: standard output is no target")
+    style = _one(options, "--depfile-style", "gcc")
+    if style not in ("gcc", "make"):
+        raise UsageError(f"--depfile-style {shown(style)}: gcc or make")
+    mtime = _one(options, "--mtime", "0")
+    if not (mtime.isascii() and mtime.isdigit() and int(mtime) < 8**11):
+        raise UsageError(f"--mtime {shown(mtime)}: a whole number of seconds from 0 to {8**11 - 1}")
+    return Request(
+        HostPath(tar),
+        sources["--binary"],
+        sources["--extra"],
+        *where,
+        int(mtime),
+        None if depfile is None else HostPath(depfile),
+        _one(options, "--depfile-target", tar),
+        style,
+        "--keep-mtime" in options,
+        len(options.get("--verbose", ())),
+    )

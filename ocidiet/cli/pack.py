@@ -1,0 +1,99 @@
+"""Packing: the chain of rooms from a `Request` to what is published."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ocidiet.cli import Signals, tell, write
+from ocidiet.errors import UsageError, shown
+from ocidiet.model import TYPE_CHECKING, HostPath, Request, below
+
+if TYPE_CHECKING:
+    from ocidiet import commit, fs
+
+
+def pack(wanted: Request) -> None:
+    """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
+    from ocidiet import closure, commit, extras, fs, tar, tree, verify
+
+    commit.occupy_standard_files()
+    started_ns = time.time_ns()
+    record = fs.Record(wanted.build_tree)
+    root = fs.DiskRoot(wanted.root, record)
+    host = fs.DiskRoot("", record) if wanted.root else root
+
+    facts = closure.Facts()
+    named = [(given, root if given.in_root else host) for given in wanted.binaries]
+    closed = closure.Resolver(root, facts, wanted.search).resolve(
+        [(given.name, at.walk(given.path)) for given, at in named]
+    )
+    added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
+    image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, record.build_tree)
+    verify.check(image, facts, wanted.search)
+
+    outputs: list[commit.Output] = []
+    try:
+        if wanted.tar == "-":
+            out = commit.Stream(1, "standard output")
+        else:
+            _refuse_own_input(wanted, record)
+            if wanted.depfile is not None:
+                text = _depfile(wanted, record)
+                outputs.append(commit.Output(wanted.depfile))
+                outputs[0].write(text)
+            outputs.append(commit.Output(wanted.tar))
+            out = outputs[-1]
+        tar.write(image, wanted.mtime_s, out)
+        if wanted.verbose:
+            from ocidiet import report
+
+            fd, name = (2, "standard output") if wanted.tar == "-" else (1, wanted.tar)
+            write(report.listing(image, name), fd)
+            if wanted.verbose > 1:
+                from ocidiet.cli.show import drawn
+
+                write(drawn(closed, root, wanted.search.cwd, True, fd), fd)
+        record.recheck()
+        # The depfile first: a crash between the two means one run too many, never one too few. The
+        # time is the start's, so that whatever is written from then on is newer than the output.
+        for output in outputs:
+            output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
+    finally:
+        try:
+            Signals.held = True
+        finally:
+            for output in outputs:
+                output.discard()
+    tell(closed.notices, wanted.verbose > 0)
+
+
+def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
+    outputs = [path for path in (wanted.tar, wanted.depfile) if path is not None]
+    reals = [os.path.realpath(path) for path in outputs]
+    if len(set(reals)) < len(reals):
+        raise UsageError(f"{shown(wanted.tar)}: is both the image and the depfile")
+    for path, real in zip(outputs, reals, strict=True):
+        if record.holds(real):
+            raise UsageError(f"{shown(path)}: an output among the inputs", hint="write it outside what -b and -e name")
+
+
+def _depfile(wanted: Request, record: fs.Record) -> bytes:
+    from ocidiet import depfile
+
+    outputs = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile or wanted.tar)]
+    return depfile.render(wanted.depfile_target, record.trace(), _own_files(record), wanted, outputs)
+
+
+def _own_files(record: fs.Record) -> list[HostPath]:
+    """The files that this program was loaded from, and their directory: an upgrade may bring old mtimes."""
+    here = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    archive = getattr(getattr(__spec__, "loader", None), "archive", None)
+    if archive is not None:
+        return [HostPath(os.path.realpath(archive))]
+    modules = [sys.modules[name] for name in sys.modules if name.startswith("ocidiet.")]
+    files = {HostPath(os.path.realpath(module.__file__ or "")) for module in modules}
+    files |= {HostPath(f"{here}/{name}") for name in ("__init__.py", "__main__.py")}
+    directories = {HostPath(os.path.dirname(file)) for file in files}
+    return [*files, *(path for path in directories if not below(path, record.build_tree))]

@@ -1,0 +1,101 @@
+"""What `ocidiet` says of itself."""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet import __version__
+from ocidiet.errors import UsageError
+from ocidiet.model import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ocidiet.cli.options import Options
+
+USAGE = """\
+usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
+writes a tar of the programs and of every file that they need to run
+  ocidiet -t hello.tar -b hello:/usr/local/bin/hello
+  docker import --change 'ENTRYPOINT ["/usr/local/bin/hello"]' hello.tar hello
+more: ocidiet --help
+"""
+
+HELP = """\
+usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
+       ocidiet list|tree PROGRAM... [option]..       what it needs, and why
+Input: a tar is made of the programs and all they need. None of them is run.
+  -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
+  -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
+Places: SRC keeps its absolute path, unless :DEST, absolute, says where to go.
+      --build-tree DIR       its libraries do not carry its path into the image
+                             (default: the current directory)
+Root and search:
+      --root DIR             where libraries come from: a sysroot (default /);
+                             =SRC is a path inside it
+      --library-path DIRS    as LD_LIBRARY_PATH, which itself is not read
+Output:
+  -t, --tar FILE             the image, replaced whole; - is standard output
+  -v, --verbose              list the entries: path, size, reason (-vv: tree)
+Build system:
+      --depfile FILE         also write what was read, as a Makefile rule
+      --keep-mtime           leave an image of unchanged content untouched
+      --makefile             print the path of ocidiet.mk, for Make's include
+More: --help-all, --version.
+Exit status: 0 done, 1 an input is at fault, 2 the command line, 3 the output.
+Example: ocidiet -t app.tar -b build/app:/usr/bin/app -e app.conf:/etc/app.conf
+"""
+
+VERBS = """\
+usage: ocidiet list FILE... [option]..
+Prints every path that must exist for the programs to run: each file, and each
+link on the way to it, sorted; as this machine names them, --root included.
+  -0, --null                 end each path with a NUL byte, not a line
+  ocidiet list /usr/bin/git | tar -cf git.tar -T -
+
+usage: ocidiet tree FILE... [option]..
+Prints who needs what, where it was found, and by which rule.
+      --json                 the same for programs; the README has the schema
+  -v, --verbose              also each place that was tried before
+
+Both run nothing, take the options of "Root and search" and of the loader's
+dark corners, --build-tree, and =FILE for a path inside the root. What is
+missing is told, and ends them with exit status 1.
+"""
+
+REST = """\
+Names: one that holds ':/' is spelled with '\\:/', one that starts with '=' or
+'-' with './' before it.
+
+More of the output, and for build systems:
+      --mtime N              the time of all entries, in seconds (default 0)
+      --depfile-target NAME  that rule's target (default: FILE as -t spells it)
+      --depfile-style STYLE  gcc (default; Make, Ninja, CMake, Meson) or make
+
+The loader's dark corners:
+      --hwcaps WHICH         libraries for better CPUs (glibc-hwcaps): all
+                             (default), baseline (none), or NAME[,NAME...]
+      --dlopen PRIORITY      follow dlopen notes of at least this priority:
+                             required, recommended (default), suggested; none
+      --preload NAMES        as LD_PRELOAD
+      --assume-ldconfig      read a root without ld.so.cache as ldconfig would
+      --no-assume-ldconfig   leave it, or never do so (default: do for a root
+                             that is not / and has an ld.so.conf)
+--library-path and --preload may be given again. Relative directories count
+from the current one.
+"""
+
+
+def asked(options: Options, verb: str) -> str:
+    """What answers `--help`, `--help-all`, `--version` or `--makefile`. Raises `UsageError`."""
+    if "--help-all" in options:
+        return f"{HELP}\n{VERBS}\n{REST}"
+    if "--help" in options:
+        return VERBS if verb else HELP
+    return f"ocidiet {__version__}\n" if "--version" in options else _makefile() + "\n"
+
+
+def _makefile() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    for directory in (f"{package}/make", f"{os.path.dirname(package)}/make"):
+        if os.path.isfile(f"{directory}/ocidiet.mk"):
+            return f"{directory}/ocidiet.mk"
+    raise UsageError("--makefile: this one-file form carries no ocidiet.mk", hint="copy make/ocidiet.mk beside it")
