@@ -16,7 +16,7 @@ from ocidiet.search import Glibc, Loaders, Passed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocidiet.fs import Root
+    from ocidiet.fs import Held, Root
     from ocidiet.model import ElfFacts, File, Identity, Walk
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits).
@@ -36,12 +36,14 @@ class Facts:
 
     def __init__(self) -> None:
         self._known: dict[Identity, ElfFacts | BadElf] = {}
+        self._held: Held | None = None
 
     def of(self, file: File) -> ElfFacts:
         """The facts of `file`. Raises `BadElf`, `InputError` (unreadable) or `InputChanged`."""
         known = self._known.get(file.identity)
         if known is None:
-            with OpenFile(file) as opened:
+            with OpenFile(file, self._held) as opened:
+                self._held = opened.held
                 try:
                     known = elf.parse(opened.pread, file.identity.size_bytes)
                 except BadElf as error:
