@@ -57,11 +57,13 @@ class Held:
     def fd(self, directory: str) -> int:
         """A descriptor of `directory`, which is the root or below it, good until the next call. Raises `OSError`."""
         names: list[str] = []
-        while (fd := self._fds.pop(directory, None)) is None and directory != self.root:
+        while (fd := self._fds.pop(directory, None)) is None and len(directory) > len(self.root):
             directory, _, name = directory.rpartition("/")
             names.append(name)
-        # The root itself is the user's to name, through whatever link.
-        self._hold(directory, os.open(directory, _TOP_FLAGS) if fd is None else fd)
+        if fd is None:
+            # The root itself is the user's to name, through whatever link.
+            directory, fd = self.root, os.open(self.root, _TOP_FLAGS)
+        self._hold(directory, fd)
         while names:
             name = names.pop()
             fd = os.open(name, _TOP_FLAGS | os.O_NOFOLLOW, dir_fd=self._fds[directory])
