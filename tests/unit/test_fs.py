@@ -444,8 +444,15 @@ def test_recheck_finds_what_answers_otherwise(
     assert caught.value.message == f"{tmp_path}/{message}"
 
 
-def test_list_of_a_directory_that_is_none_is_an_input_error(tmp_path: Path) -> None:
-    lay(tmp_path, {"/file": b""})
+@pytest.mark.parametrize("sysroot", [False, True])
+@pytest.mark.parametrize(
+    ("name", "what"), [("file", "Not a directory"), ("link", "Not a directory"), ("gone", "No such file or directory")]
+)
+def test_list_of_a_directory_that_is_none_is_an_input_error(
+    tmp_path: Path, name: str, what: str, sysroot: bool
+) -> None:
+    lay(tmp_path, {"/file": b"", "/link": "dir", "/dir": None})
+    root, top = rooted(tmp_path, sysroot)
     with pytest.raises(InputError) as caught:
-        DiskRoot("", Record()).list(f"{tmp_path}/file")
-    assert str(caught.value) == f"{tmp_path}/file: cannot be listed: Not a directory"
+        root.list(f"{top}/{name}")
+    assert str(caught.value) == f"{tmp_path}/{name}: cannot be listed: {what}"
