@@ -4,6 +4,9 @@ A root answers for one name space of absolute paths, as path_resolution(7) has i
 an absolute link starts again at the root, `..` stays inside it, more than 40 links are too many.
 `DiskRoot` is a directory of the machine; `verify` has one that is an assembled image. A file is
 known by its `Identity` from the first look on: one that differs later is an `InputChanged`.
+
+Links are read and walked here; the kernel is never asked to follow one inside a sysroot, not even one
+that is put in a directory's place between two calls, nor a link of procfs, whose text is not its end.
 """
 
 from __future__ import annotations
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LINKS = 40
+MAX_HELD = 64
 
 # A FIFO or a device in a file's place must not block, nor a terminal become ours.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
+_LIST_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
+_TOP_FLAGS = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
 
 _REASONS = {
     "file": "",
@@ -31,21 +37,72 @@ _REASONS = {
     "denied": "permission denied",
     "loop": "too many levels of symbolic links",
 }
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied", errno.ELOOP: "loop"}
+
+
+class Held:
+    """A directory of the machine as `root`, and a bounded number of those below it, held open.
+
+    Each is opened in its parent, by one name that is no link: whatever the tree is turned into
+    meanwhile, a name looked up in one of them is inside.
+    """
+
+    __slots__ = ("_fds", "root")
+
+    def __init__(self, root: HostPath) -> None:
+        self.root = root
+        self._fds: dict[str, int] = {}  # the one used last is last
+
+    def fd(self, directory: str) -> int:
+        """A descriptor of `directory`, which is the root or below it, good until the next call. Raises `OSError`."""
+        names: list[str] = []
+        while (fd := self._fds.pop(directory, None)) is None and len(directory) > len(self.root):
+            directory, _, name = directory.rpartition("/")
+            names.append(name)
+        if fd is None:
+            # The root itself is the user's to name, through whatever link.
+            directory, fd = self.root, os.open(self.root, _TOP_FLAGS)
+        self._hold(directory, fd)
+        while names:
+            name = names.pop()
+            fd = os.open(name, _TOP_FLAGS | os.O_NOFOLLOW, dir_fd=self._fds[directory])
+            directory = f"{directory}/{name}"
+            self._hold(directory, fd)
+        return self._fds[directory]
+
+    def _hold(self, directory: str, fd: int) -> None:
+        self._fds[directory] = fd
+        if len(self._fds) > MAX_HELD:
+            os.close(self._fds.pop(next(iter(self._fds))))
+
+    def __del__(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
 
 
 class OpenFile:
     """A file held open, proven to be the one that was looked at before."""
 
-    __slots__ = ("fd", "file")
+    __slots__ = ("fd", "file", "held")
 
-    def __init__(self, file: File) -> None:
-        """Raises `InputChanged` when another state of the file, or another file, is there now."""
+    def __init__(self, file: File, held: Held | None = None) -> None:
+        """Raises `InputChanged` when another state of the file, or another file, is there now.
+
+        `held`, of a file opened before, spares the way from the root where it is the same root's.
+        """
         self.file = file
+        self.held = held
         try:
-            self.fd = os.open(file.path, _OPEN_FLAGS)
+            if file.root:
+                if held is None or held.root != file.root:
+                    self.held = held = Held(file.root)
+                directory, _, name = file.path.rpartition("/")
+                self.fd = os.open(name, _OPEN_FLAGS, dir_fd=held.fd(directory))
+            else:
+                self.fd = os.open(file.path, _OPEN_FLAGS)
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE):
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, *_EXHAUSTED):
                 raise InputError(file.path, f"cannot be read: {error.strerror}") from error
             raise InputChanged(file.path) from error
         try:
@@ -201,6 +258,7 @@ class DiskRoot(Root):
         self.is_sysroot = bool(prefix)
         self._prefix = prefix
         self._record = record
+        self._held = Held(HostPath(prefix)) if prefix else None
         self._mount_points = set()
         if prefix and record.build_tree:
             parts = record.build_tree.split("/")
@@ -216,7 +274,8 @@ class DiskRoot(Root):
         return self.host_path(path)
 
     def look(self, path: str) -> Look:
-        look = self._record.look(self.host_path(path))
+        host = self.host_path(path)
+        look = self._record.look(host, self._held if host != path else None)
         if look.kind == "absent" and path in self._mount_points:
             return Look("dir")
         return look
@@ -232,12 +291,7 @@ class DiskRoot(Root):
     def list(self, path: str) -> Iterator[str]:
         """The names in directory `path`, which holds no link, in byte order."""
         host = self.host_path(path)
-        self._record.listed(host)
-        try:
-            names = os.listdir(host)
-        except OSError as error:
-            raise InputError(host, f"cannot be listed: {error.strerror}") from error
-        return iter(sorted(names, key=os.fsencode))
+        return iter(self._record.names(host, self._held if host != path else None))
 
 
 class Record:
@@ -252,12 +306,19 @@ class Record:
         self._listed: dict[HostPath, None] = {}
         self._trees: set[HostPath] = set()
 
-    def look(self, path: HostPath) -> Look:
-        """lstat(2) and, for a link, readlink(2)."""
+    def look(self, path: HostPath, held: Held | None = None) -> Look:
+        """lstat(2) and, for a link, readlink(2); with `held`, inside its root."""
+        at: int | None = None
+        name: str = path
         try:
-            st = os.lstat(path)
-            target = os.readlink(path) if stat.S_ISLNK(st.st_mode) else ""
+            if held is not None:
+                directory, _, name = path.rpartition("/")
+                at = held.fd(directory)
+            st = os.lstat(name, dir_fd=at)
+            target = os.readlink(name, dir_fd=at) if stat.S_ISLNK(st.st_mode) else ""
         except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise InputError(path, f"cannot be looked at: {error.strerror}") from error
             kind = _KINDS.get(error.errno or 0, "failed")
             if kind == "absent":
                 self._seen[path] = None
@@ -266,7 +327,7 @@ class Record:
             return Look("dir")
         if not target and not stat.S_ISREG(st.st_mode):
             return Look("special")
-        file = File(path, _identity(st), bool(st.st_mode & 0o111))
+        file = File(path, _identity(st), bool(st.st_mode & 0o111), held.root if held is not None else HostPath(""))
         self._seen[path] = file.identity
         return Look("link", target, file) if target else Look("file", file=file)
 
@@ -279,11 +340,20 @@ class Record:
         if of_sysroot or not below(directory, self.build_tree):
             self._listed[directory] = None
 
-    def listed(self, directory: HostPath) -> None:
-        """All names of `directory` are about to be read."""
+    def names(self, directory: HostPath, held: Held | None = None) -> list[str]:
+        """All names in `directory`, in byte order. Raises `InputError`."""
         self._listed[directory] = None
         self._trees.add(directory)
-        self._seen[directory] = _identity(os.lstat(directory))
+        try:
+            at = held.fd(directory) if held is not None else None
+            fd = os.open(directory if at is None else ".", _LIST_FLAGS, dir_fd=at)
+            try:
+                self._seen[directory] = _identity(os.fstat(fd))
+                return sorted(os.listdir(fd), key=os.fsencode)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise InputError(directory, f"cannot be listed: {error.strerror}") from error
 
     def holds(self, path: str) -> bool:
         """Whether a file at `path`, which holds no link, is or would be among what was read."""

@@ -41,10 +41,12 @@ def write(tree: Tree, mtime_s: int, out: Writable) -> None:
     total = sum(map(len, headers)) + sum(_padded(entry.size_bytes, BLOCK_BYTES) for entry in tree.entries)
     out.reserve(_padded(total + 2 * BLOCK_BYTES, RECORD_BYTES))
     stream = _Stream(out)
+    held = None
     for entry, blocks in zip(tree.entries, headers, strict=True):
         stream.put(blocks)
         if entry.source is not None:
-            with OpenFile(entry.source) as source:
+            with OpenFile(entry.source, held) as source:
+                held = source.held
                 stream.copy(source, entry.size_bytes)
                 source.check()
     stream.finish()

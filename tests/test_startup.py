@@ -23,9 +23,7 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = (
-    "__future__ _collections _collections_abc _operator _stat errno fcntl gc genericpath os os.path posixpath stat"
-)
+STANDARD = "__future__ _collections _collections_abc _stat errno fcntl gc genericpath os os.path posixpath stat"
 MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
 COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 WALK = (

@@ -122,7 +122,10 @@ def root(options: Options) -> HostPath:
     path = _one(options, "--root", "/")
     if not os.path.isdir(path):
         raise UsageError(f"--root {shown(path)}: no such directory")
-    return HostPath(os.path.realpath(path).rstrip("/"))
+    real = os.path.realpath(path)
+    if not os.path.samefile(path, real):
+        real = os.path.abspath(path)  # /proc/PID/root is another's root, whatever its text says
+    return HostPath(real.rstrip("/"))
 
 
 def build_tree(options: Options, cwd: str) -> HostPath | None:

@@ -29,7 +29,7 @@ from ocidiet.search import Loaders
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocidiet.fs import Root
+    from ocidiet.fs import Held, Root
     from ocidiet.model import File, Identity, Search, Walk
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
@@ -55,13 +55,15 @@ class Facts:
     def __init__(self) -> None:
         self._known: dict[Identity, ElfFacts | OcidietError] = {}
         self._unwinds: dict[Identity, bool] = {}
+        self._held: Held | None = None
 
     def ask(self, file: File) -> ElfFacts | OcidietError:
         """The facts of `file`, or why there are none. Raises `InputChanged`."""
         known = self._known.get(file.identity)
         if known is None:
             try:
-                with OpenFile(file) as opened:
+                with OpenFile(file, self._held) as opened:
+                    self._held = opened.held
                     known = elf.parse(opened.pread, file.identity.size_bytes)
             except (BadElf, InputError) as error:
                 known = error

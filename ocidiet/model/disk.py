@@ -22,6 +22,8 @@ class File(NamedTuple):
     identity: Identity
     executable: bool
     """Any of the three x bits."""
+    root: HostPath = HostPath("")
+    """The directory that no way to `path` may leave; "" for the machine's own root."""
 
 
 class Hop(NamedTuple):

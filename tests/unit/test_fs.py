@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import socket
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ocidiet import fs
 from ocidiet.errors import InputChanged, InputError
 from ocidiet.fs import DiskRoot, OpenFile, Record
-from ocidiet.model import File
+from ocidiet.model import File, below
+from tests.support import done, need
 from tests.unit.elfmaker import lay
 
 NAMES: dict[str, bytes | str | None] = {
@@ -78,8 +83,10 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("/one", "loop", None),
         ("/n0", "loop", None),
         ("/n1", "file", [f"/n{n}" for n in range(1, 42)]),
+        ("/n2", "file", [f"/n{n}" for n in range(2, 42)]),
         ("/d0/file", "loop", None),
         ("/d1/file", "file", ["/d41/file"]),
+        ("/d2/file", "file", ["/d41/file"]),
     ],
 )
 def test_walk_stays_inside_its_root(top: str, path: str, kind: str, hops: list[str] | None) -> None:
@@ -103,26 +110,213 @@ def test_walk_agrees_with_the_kernel_where_no_link_is_absolute(top: str) -> None
     assert ours == kernels
 
 
+@pytest.mark.parametrize("held", [1, 2, 64])
 @pytest.mark.parametrize(
-    ("make", "kind"),
+    "text",
     [
-        pytest.param(os.mkfifo, "special", id="FIFO"),
-        pytest.param(lambda path: os.symlink("/dev/zero", path), "special", id="device"),
-        pytest.param(lambda path: os.symlink("x" * 300, path), "failed", id="name too long"),
+        "OUTSIDE",
+        "../outside",
+        "../../../../../..OUTSIDE",
+        "/..OUTSIDE",
+        "/proc/self/rootOUTSIDE",
+        "dir/../../outside",
     ],
 )
-def test_walk_special_files_never_block(tmp_path: Path, make: Callable[[Path], None], kind: str) -> None:
+def test_walk_never_reaches_what_lies_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, held: int
+) -> None:
+    monkeypatch.setattr(fs, "MAX_HELD", held)
+    outside = f"{tmp_path}/outside"
+    target = text.replace("OUTSIDE", outside)
+    lay(tmp_path, {"/outside/x": b"x", "/root/out": target, "/root/x": f"{target}/x", "/root/dir": None})
+    root = DiskRoot(f"{tmp_path}/root", Record())
+    assert [root.walk(path).kind for path in ("/x", "/out", "/out/x", "/out/../x")] == ["absent"] * 4
+    # The same names where the root has them too.
+    lay(tmp_path / "root", {f"{outside}/x": b"x", "/outside/x": b"x", f"/proc/self/root{outside}/x": b"x"})
+    root = DiskRoot(f"{tmp_path}/root", Record())
+    files = [root.walk(path).file for path in ("/x", "/out/x")]
+    assert [file and below(file.path, root.spell("/")) for file in files] == [True, True]
+
+
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.fspath(path))
+
+
+def device_at(path: Path) -> None:
+    need(root=True)
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))  # as /dev/zero: endless
+
+
+def disk_at(path: Path) -> None:
+    need(root=True)
+    os.mknod(path, 0o666 | stat.S_IFBLK, os.makedev(7, 0))
+
+
+SPECIAL = [os.mkfifo, socket_at, device_at, disk_at]
+
+
+def rooted(place: Path, sysroot: bool) -> tuple[DiskRoot, str]:
+    """`place` as a root, and what its paths begin with."""
+    return (DiskRoot(str(place), Record()), "") if sysroot else (DiskRoot("", Record()), str(place))
+
+
+@pytest.mark.parametrize("sysroot", [False, True])
+@pytest.mark.parametrize("make", SPECIAL)
+def test_walk_special_files_never_block(tmp_path: Path, make: Callable[[Path], None], sysroot: bool) -> None:
     make(tmp_path / "x")
-    walk = DiskRoot("", Record()).walk(str(tmp_path / "x"))
-    assert (walk.kind, walk.file) == (kind, None)
+    lay(tmp_path, {"/link": "x"})
+    root, top = rooted(tmp_path, sysroot)
+    for path in ("/x", "/link"):
+        walk = root.walk(top + path)
+        assert (walk.kind, walk.reason, walk.file) == ("special", "is neither a file nor a directory", None)
+    assert root.walk(f"{top}/x/y").kind == "absent"
 
 
-def test_open_file_of_a_fifo_that_took_its_place_never_blocks(tmp_path: Path) -> None:
-    file = looked(tmp_path / "x")
-    os.unlink(file.path)
-    os.mkfifo(file.path)
+@pytest.mark.parametrize("sysroot", [False, True])
+def test_walk_of_a_name_too_long_is_told(tmp_path: Path, sysroot: bool) -> None:
+    lay(tmp_path, {"/x": "x" * 300})
+    root, top = rooted(tmp_path, sysroot)
+    answers = [root.walk(top + path) for path in ("/x", f"/{'y' * 256}", f"/{'y' * 256}/x")]
+    assert [(walk.kind, walk.reason, walk.file) for walk in answers] == [("failed", "file name too long", None)] * 3
+
+
+@pytest.mark.parametrize("make", SPECIAL)
+def test_open_file_of_a_special_one_that_took_its_place_never_blocks(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    lay(tmp_path, {"/x": b"x"})
+    files = [root.walk(f"{top}/x").file for root, top in (rooted(tmp_path, False), rooted(tmp_path, True))]
+    (tmp_path / "x").unlink()
+    make(tmp_path / "x")
+    for file in files:
+        assert file is not None
+        # A device that the machine has no driver for, or that a mount forbids, cannot be opened at all.
+        with pytest.raises((InputChanged, InputError)):
+            OpenFile(file)
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A directory that others may enter, and their rights while the test lasts."""
+    need(root=True)
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        lay(Path(place), {"/file": b"x", "/closed/x": b"x", "/entered/x": b"x", "/listed/x": b"x"})
+        for name, mode in (("file", 0o600), ("closed", 0o700), ("entered", 0o711), ("listed", 0o744)):
+            os.chmod(f"{place}/{name}", mode)
+        os.seteuid(65534)
+        try:
+            yield Path(place)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("sysroot", [False, True])
+def test_what_this_user_may_not_see_is_denied(nobody: Path, sysroot: bool) -> None:
+    root, top = rooted(nobody, sysroot)
+    paths = ["/closed", "/closed/x", "/entered/x", "/listed/x", "/file"]
+    kinds = {path: root.walk(top + path).kind for path in paths}
+    assert kinds == dict(zip(paths, ["dir", "denied", "file", "denied", "file"], strict=True))
+    for path in ("/closed", "/entered"):
+        with pytest.raises(InputError, match=f"{path}: cannot be listed: Permission denied"):
+            root.list(top + path)
+    file = root.walk(f"{top}/file").file
+    assert file is not None
+    with pytest.raises(InputError, match="file: cannot be read: Permission denied"):
+        OpenFile(file)
+
+
+def swapped(tmp_path: Path) -> tuple[DiskRoot, File]:
+    """A sysroot, one file of which was looked at before its directory became a link to the outside,
+    where the same file has the same names; and another that the root never had."""
+    lay(tmp_path, {"/root/a/b/x": b"x", "/root/a/b/y": b"y", "/outside/z": b"z"})
+    for name in ("x", "y"):
+        os.link(tmp_path / "root/a/b" / name, tmp_path / "outside" / name)
+    root = DiskRoot(f"{tmp_path}/root", Record())
+    file = root.walk("/a/b/x").file
+    assert file is not None
+    os.rename(tmp_path / "root/a/b", tmp_path / "root/old")
+    os.symlink(tmp_path / "outside", tmp_path / "root/a/b")
+    return root, file
+
+
+@pytest.mark.parametrize("held", [1, 64])
+def test_a_directory_that_became_a_link_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(fs, "MAX_HELD", held)
+    root, file = swapped(tmp_path)
+    if held == 1:
+        root.walk("/a/none")  # puts away what is held of /a/b
+    # By what is held the directory of before is seen, anew there is none.
+    looks = [root.walk(f"/a/b/{name}").kind for name in "xyz"]
+    assert looks == (["absent"] * 3 if held == 1 else ["file", "file", "absent"])
     with pytest.raises(InputChanged):
         OpenFile(file)
+    if held == 1:
+        with pytest.raises(InputError, match="cannot be listed: Not a directory"):
+            root.list("/a/b")
+    else:
+        assert list(root.list("/a/b")) == ["x", "y"]
+    with pytest.raises(InputChanged):
+        root._record.recheck()
+
+
+def test_open_file_reuses_what_is_held_of_the_same_root_alone(tmp_path: Path) -> None:
+    lay(tmp_path, {"/one/d/x": b"1", "/two/d/x": b"2", "/host": b"3"})
+    held, contents, roots = None, [], []
+    for top, path in (("one", "/d/x"), ("one", "/d/x"), ("two", "/d/x"), ("", f"{tmp_path}/host"), ("two", "/d/x")):
+        file = DiskRoot(f"{tmp_path}/{top}" if top else "", Record()).walk(path).file
+        assert file is not None
+        with OpenFile(file, held) as opened:
+            contents.append(opened.pread(9, 0))
+            roots.append(opened.held is held)
+            held = opened.held
+    assert (contents, roots) == ([b"1", b"1", b"2", b"3", b"2"], [False, True, False, True, True])
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[str]:
+    """A directory below `tmp_path`, deeper than the kernel takes a path, with a file `x`."""
+    path = "/dir" * 1200
+    fd = os.open(tmp_path, os.O_PATH)
+    for name in path.split("/")[1:]:
+        os.mkdir(name, dir_fd=fd)
+        above, fd = fd, os.open(name, os.O_PATH, dir_fd=fd)
+        os.close(above)
+    os.close(os.open("x", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=fd))
+    os.close(fd)
+    yield path
+    done(["rm", "-rf", tmp_path / "dir"])  # shutil's recursion is not made for it
+
+
+def test_a_deep_tree_takes_few_descriptors(tmp_path: Path, deep: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    root, path = DiskRoot(str(tmp_path), Record()), deep
+    for name in (f"{path}/x", "/dir/none", f"{path}/x"):
+        file = root.walk(name).file
+        if file is not None:
+            with OpenFile(file) as opened:
+                assert opened.pread(1, 0) == b""
+                assert len(os.listdir("/proc/self/fd")) - before <= 2 * fs.MAX_HELD + 1
+    assert list(root.list(path)) == ["x"]
+    del root, opened
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_process_out_of_descriptors_is_no_answer(tmp_path: Path) -> None:
+    lay(tmp_path, {"/d/x": b"x"})
+    root = DiskRoot(str(tmp_path), Record())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/", os.O_PATH)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+    try:
+        with pytest.raises(InputError, match="d/x: cannot be looked at: Too many open files"):
+            root.walk("/d/x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("change", ["grown", "replaced", "link", "gone", "directory"])
@@ -250,8 +444,15 @@ def test_recheck_finds_what_answers_otherwise(
     assert caught.value.message == f"{tmp_path}/{message}"
 
 
-def test_list_of_a_directory_that_is_none_is_an_input_error(tmp_path: Path) -> None:
-    lay(tmp_path, {"/file": b""})
+@pytest.mark.parametrize("sysroot", [False, True])
+@pytest.mark.parametrize(
+    ("name", "what"), [("file", "Not a directory"), ("link", "Not a directory"), ("gone", "No such file or directory")]
+)
+def test_list_of_a_directory_that_is_none_is_an_input_error(
+    tmp_path: Path, name: str, what: str, sysroot: bool
+) -> None:
+    lay(tmp_path, {"/file": b"", "/link": "dir", "/dir": None})
+    root, top = rooted(tmp_path, sysroot)
     with pytest.raises(InputError) as caught:
-        DiskRoot("", Record()).list(f"{tmp_path}/file")
-    assert str(caught.value) == f"{tmp_path}/file: cannot be listed: Not a directory"
+        root.list(f"{top}/{name}")
+    assert str(caught.value) == f"{tmp_path}/{name}: cannot be listed: {what}"
