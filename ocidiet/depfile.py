@@ -101,7 +101,7 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
         settled = [
             path for path in order if path.startswith(_SYSTEM) and path not in named and path == str(names[path])
         ]
-        settled = [path for path in settled if _PLAIN.issuperset(path) and not below(path, request.build_tree)]
+        settled = [path for path in settled if _PLAIN.issuperset(path) and not below(path, request.places.build_tree)]
     if settled:
         rules.append(_NO_IMPLICIT_RULES.format(" \\\n  ".join(settled)))
     # As targets, `=` would make a variable and `%` a pattern.

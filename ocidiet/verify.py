@@ -8,17 +8,19 @@ from __future__ import annotations
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import TYPE_CHECKING, HostPath, Program, Search, Tree
+from ocidiet.model import TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
 
 if TYPE_CHECKING:
     from ocidiet.model import Entry
 
 
 class TreeRoot(Root):
-    """An assembled image as a root: names from the tree, bytes from where they will come."""
+    """An assembled image as a root: names from the tree, else from the base that it is a layer over;
+    bytes from where they will come."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, base: Root | None = None) -> None:
         super().__init__()
+        self._base = base
         self._entries: dict[str, Entry] = {"/" + entry.name: entry for entry in tree.entries}
         self._implied: set[str] = set()
         for entry in tree.entries:
@@ -29,7 +31,9 @@ class TreeRoot(Root):
     def look(self, path: str) -> Look:
         entry = self._entries.get(path)
         if entry is None:
-            return Look("dir" if path in self._implied else "absent")
+            if path in self._implied:
+                return Look("dir")
+            return Look("absent") if self._base is None else self._base.look(path)
         if entry.typeflag == "2":
             return Look("link", entry.linkname, entry.source)
         if entry.typeflag == "5":
@@ -37,25 +41,42 @@ class TreeRoot(Root):
         return Look("file", file=entry.source)
 
 
-def check(tree: Tree, facts: Facts, search: Search) -> None:
+def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) -> None:
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
-    files that it was meant to have. `facts` and `search` are those of the walk that made the tree; no
-    LD_LIBRARY_PATH is set inside."""
-    root = TreeRoot(tree)
-    alone = Search(HostPath("/"), "", search.preload, search.hwcaps, search.dlopen, False)
-    named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
-    inside = Resolver(root, facts, alone).resolve(named, " inside the image")
+    files that it was meant to have, or for those that stay away the base's. `facts` and `search` are
+    those of the walk that made the tree; no LD_LIBRARY_PATH is set inside."""
+    resolver, named = _inside(tree, facts, search, base)
+    inside = resolver.resolve(named, " inside the image")
+    ours = {entry.source.identity[:2] for entry in tree.entries if entry.source is not None}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
-        wrong = [key for key in meant if meant[key] != served.get(key)]
-        if wrong:
-            name = wrong[0][1]
-            other = served.get(wrong[0], (None, "nothing"))[1]
+        for key in meant:
+            if meant[key] == served.get(key) or key[0] not in ours or (base is not None and meant[key][0] not in ours):
+                continue
+            other = served.get(key, (None, "nothing"))[1]
             raise OcidietError(
-                f"/{shown(placed.name)}: would load another {shown(name)} inside the image",
-                (f"meant: {shown(meant[wrong[0]][1])}", f"found: {shown(other)}"),
+                f"/{shown(placed.name)}: would load another {shown(key[1])} inside the image",
+                (f"meant: {shown(meant[key][1])}", f"found: {shown(other)}"),
                 "give the program or the library another place with SRC:DEST",
             )
+
+
+def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
+    """The names of libraries and interpreters that neither `tree` nor the `base` below it serves."""
+    resolver, named = _inside(tree, facts, search, base)
+    inside = resolver.explore(named)
+    names = {lookup.name for lookup in inside.missing}
+    for placed, proven in zip(tree.programs, inside.programs, strict=True):
+        served = {name for _, name, _ in _served(proven)}
+        names |= {name for _, name, _ in _served(placed.program)} - served
+    return names
+
+
+def _inside(tree: Tree, facts: Facts, search: Search, base: Root | None) -> tuple[Resolver, list[tuple[str, Walk]]]:
+    root = TreeRoot(tree, base)
+    alone = Search(HostPath("/"), "", search.preload, search.hwcaps, search.dlopen, False)
+    named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
+    return Resolver(root, facts, alone), named
 
 
 def _served(program: Program) -> dict[tuple[object, str, str], tuple[object, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import UsageError, shown
-from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Priority, Request, Search, Source
+from ocidiet.model import LAYOUTS, TYPE_CHECKING, HostPath, ImagePath, Places, Priority, Request, Search, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,8 @@ _SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "
 _MANY = ("--binary", "--extra")  # every word up to the next option
 _AGAIN = ("--library-path", "--preload")  # a list that may be given in parts
 _SEARCH = (*_AGAIN, "--root", "--build-tree", "--hwcaps", "--dlopen")
-_ONE = ("--tar", *_SEARCH, "--mtime", "--depfile", "--depfile-target", "--depfile-style")
+_PLACES = ("--layout", "--library-dir", "--base", "--destdir")
+_ONE = ("--tar", *_SEARCH, *_PLACES, "--mtime", "--depfile", "--depfile-target", "--depfile-style")
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
 ASKING = ("--help", "--help-all", "--version", "--makefile")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
@@ -139,6 +140,18 @@ def build_tree(options: Options, cwd: str) -> HostPath | None:
     return None if holds_system or os.path.dirname(tree) in ("/lib", "/usr/lib") else HostPath(tree)
 
 
+def places(options: Options, cwd: str) -> Places:
+    """Where things go. Raises `UsageError`."""
+    layout = _one(options, "--layout", "portable")
+    if layout not in LAYOUTS:
+        raise UsageError(f"--layout {shown(layout)}: {', '.join(LAYOUTS)}")
+    directory = _one(options, "--library-dir")
+    parts = [part for part in directory.split("/") if part not in ("", ".")]
+    if directory and (not directory.startswith("/") or ".." in parts or not parts):
+        raise UsageError(f"--library-dir {shown(directory)}: an absolute path in the image, without '..'")
+    return Places(build_tree(options, cwd), layout, "/" + "/".join(parts) if parts else "")
+
+
 def search(options: Options, cwd: str) -> Search:
     """What the loader is told. Raises `UsageError`."""
     hwcaps = _one(options, "--hwcaps", "all")
@@ -172,7 +185,11 @@ def request(options: Options, cwd: str) -> Request:
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
     if not any(sources.values()):
         raise UsageError("nothing to put into the image: neither -b nor -e")
-    where = root(options), build_tree(options, cwd), search(options, cwd)
+    destdir, base = _one(options, "--destdir"), _one(options, "--base")
+    if destdir and not os.path.isdir(destdir):
+        raise UsageError(f"--destdir {shown(destdir)}: no such directory")
+    if base and "--layout" in options:
+        raise UsageError("--layout and --base exclude each other: a known base says how its directories are linked")
     depfile = options.get("--depfile", [None])[0]
     if depfile is None and ("--depfile-target" in options or "--depfile-style" in options):
         raise UsageError("--depfile-target and --depfile-style need --depfile")
@@ -188,11 +205,15 @@ def request(options: Options, cwd: str) -> Request:
         HostPath(tar),
         sources["--binary"],
         sources["--extra"],
-        *where,
+        root(options),
+        places(options, cwd),
+        search(options, cwd),
         int(mtime),
         None if depfile is None else HostPath(depfile),
         _one(options, "--depfile-target", tar),
         style,
         "--keep-mtime" in options,
         len(options.get("--verbose", ())),
+        HostPath(os.path.realpath(destdir)) if destdir else None,
+        HostPath(base) if base else None,
     )

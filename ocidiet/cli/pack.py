@@ -20,7 +20,7 @@ def pack(wanted: Request) -> None:
 
     commit.occupy_standard_files()
     started_ns = time.time_ns()
-    record = fs.Record(wanted.build_tree)
+    record = fs.Record(wanted.places.build_tree)
     root = fs.DiskRoot(wanted.root, record)
     host = fs.DiskRoot("", record) if wanted.root else root
 
@@ -30,7 +30,7 @@ def pack(wanted: Request) -> None:
         [(given.name, at.walk(given.path)) for given, at in named]
     )
     added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
-    image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, record.build_tree)
+    image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, wanted.places)
     verify.check(image, facts, wanted.search)
 
     outputs: list[commit.Output] = []

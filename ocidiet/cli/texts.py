@@ -28,12 +28,14 @@ Input: a tar is made of the programs and all they need. None of them is run.
 Places: SRC keeps its absolute path, unless :DEST, absolute, says where to go.
       --build-tree DIR       its libraries do not carry its path into the image
                              (default: the current directory)
+      --destdir DIR          all of an installed tree: make install DESTDIR=DIR
 Root and search:
       --root DIR             where libraries come from: a sysroot (default /);
                              =SRC is a path inside it
       --library-path DIRS    as LD_LIBRARY_PATH, which itself is not read
 Output:
   -t, --tar FILE             the image, replaced whole; - is standard output
+      --base IMAGE           write a layer over it, of what it lacks
   -v, --verbose              list the entries: path, size, reason (-vv: tree)
 Build system:
       --depfile FILE         also write what was read, as a Makefile rule
@@ -64,6 +66,15 @@ missing is told, and ends them with exit status 1.
 REST = """\
 Names: one that holds ':/' is spelled with '\\:/', one that starts with '=' or
 '-' with './' before it.
+
+More of the places:
+--base takes a root directory, a tar of one, an OCI layout or archive, and what
+`docker save` writes.
+      --library-dir DIR      where libraries of the build tree go, absolute
+                             (default: the loader's first default directory)
+      --layout LAYOUT        portable (default), for ADD to any base; or for an
+                             image layer: scratch, merged (/lib is a link to
+                             usr/lib), split (/lib is a directory)
 
 More of the output, and for build systems:
       --mtime N              the time of all entries, in seconds (default 0)

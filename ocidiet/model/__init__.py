@@ -6,7 +6,7 @@ that came from the file system or from an ELF file are decoded with `os.fsdecode
 survives.
 """
 
-from ocidiet.model.asked import Request, Search, Source
+from ocidiet.model.asked import LAYOUTS, Places, Request, Search, Source
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
 from ocidiet.model.disk import File, Hop, Identity, Trace, Walk
 from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
@@ -28,6 +28,7 @@ from ocidiet.model.loading import (
 )
 
 __all__ = [
+    "LAYOUTS",
     "TYPE_CHECKING",
     "Closure",
     "Config",
@@ -48,6 +49,7 @@ __all__ = [
     "Notice",
     "Object",
     "Placed",
+    "Places",
     "Priority",
     "Probe",
     "Program",

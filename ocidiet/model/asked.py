@@ -37,6 +37,21 @@ class Search(NamedTuple):
     and has an ld.so.conf."""
 
 
+LAYOUTS = ("portable", "scratch", "merged", "split")
+"""How links between directories are spelled in the image; `tree.layout` has each."""
+
+
+class Places(NamedTuple):
+    """Where things go that do not keep their path."""
+
+    build_tree: HostPath | None
+    """What is found below it does not carry its path into the image."""
+    layout: str = "portable"
+    """One of `LAYOUTS`; without effect where the base is known."""
+    library_dir: str = ""
+    """Where the build tree's libraries go, absolute; "" for the loader's first default directory."""
+
+
 class Request(NamedTuple):
     """All that a run is asked for: no room reads argv, the environment or the working directory."""
 
@@ -46,7 +61,7 @@ class Request(NamedTuple):
     extras: tuple[Source, ...]
     root: HostPath
     """"" for the machine's own root, else a directory without a trailing slash."""
-    build_tree: HostPath | None
+    places: Places
     search: Search
     mtime_s: int
     """Of every entry; 0 to 8**11 - 1 (what a ustar header holds)."""
@@ -57,3 +72,7 @@ class Request(NamedTuple):
     keep_mtime: bool
     verbose: int
     """How often -v was given."""
+    destdir: HostPath | None = None
+    """An installed tree, laid over the root."""
+    base: HostPath | None = None
+    """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""

@@ -11,7 +11,7 @@ from ocidiet import ldconf
 from ocidiet.fs import OpenFile
 from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Config, Rule
-from ocidiet.search.glibc import Glibc, about, inherited
+from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, about, inherited
 from ocidiet.search.tokens import expand, tokens
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Read = Callable[[File], "ElfFacts | OcidietError"]
     """What a file says when it is parsed, or why it cannot be."""
 
-__all__ = ["LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders", "inherited", "moved"]
+__all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders", "inherited", "moved"]
 
 MAX_LOADER_BYTES = 16 << 20
 LD_SO_CACHE = "/etc/ld.so.cache"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ocidiet.depfile import encode, render
 from ocidiet.errors import UnencodableName
-from ocidiet.model import HostPath, Request, Search, Trace
+from ocidiet.model import HostPath, Places, Request, Search, Trace
 from tests.support import clean_env, need
 
 # As in every real depfile, a name without '=' stands first.
@@ -89,7 +89,18 @@ def depfile(
     """The depfile of `target`: absolute paths, spelled relative to `cwd`."""
     here = HostPath(cwd)
     asked = Request(
-        HostPath("o"), (), (), HostPath(""), here, Search(here), 0, HostPath("d"), target, style, False, False
+        HostPath("o"),
+        (),
+        (),
+        HostPath(""),
+        Places(here),
+        Search(here),
+        0,
+        HostPath("d"),
+        target,
+        style,
+        False,
+        False,
     )
     trace = Trace(*(tuple(map(HostPath, paths)) for paths in (read, listed, absent)))
     return render(target, trace, [ANCHOR], asked, ())

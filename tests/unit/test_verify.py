@@ -10,7 +10,7 @@ from ocidiet import tree, verify
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Entry, HostPath, ImagePath, Search, Source, Tree
+from ocidiet.model import Entry, HostPath, ImagePath, Places, Search, Source, Tree
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 LIB = make()
@@ -29,7 +29,7 @@ def image(tmp_path: Path) -> tuple[Tree, Facts]:
     root, facts = DiskRoot(lay(tmp_path, names), Record()), Facts()
     closed = Resolver(root, facts, Search(HostPath("/"))).resolve([("main", root.walk("/bin/main"))])
     source = Source("main", "main", "/bin/main", False, None)
-    return tree.assemble([(source, closed.programs[0])], [], root, None), facts
+    return tree.assemble([(source, closed.programs[0])], [], root, Places(None)), facts
 
 
 def without(made: Tree, *names: str) -> Tree:

@@ -1,10 +1,7 @@
 """`Closure` and extra files -> sorted `Tree`: decides every place in the image.
 
-The layout is *portable*: `ADD image.tar /` must do right on an empty base, on one with a real /lib,
-and on one whose /lib is a link to usr/lib. So files stand at canonical paths; a name that must exist
-literally (the interpreter, a script's /bin/sh, what the user spelled) stands there too, and no
-directory entry is made where a base may hold a link. The same tar is no image layer: stacked, not
-added, it would hide such a link.
+What comes from the root keeps the path under which its loader found it; what comes from the build
+tree leaves the checkout's path behind. How links between directories are spelled is `layout`'s matter.
 """
 
 from __future__ import annotations
@@ -20,6 +17,7 @@ from ocidiet.model import (
     ImagePath,
     Object,
     Placed,
+    Places,
     Program,
     Reason,
     Rule,
@@ -28,7 +26,8 @@ from ocidiet.model import (
     Walk,
     below,
 )
-from ocidiet.search import moved
+from ocidiet.search import DF_1_NODEFLIB, moved
+from ocidiet.tree.layout import Layout, Merged, OnBase, Portable, Scratch, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,47 +35,6 @@ if TYPE_CHECKING:
     from ocidiet.fs import Root
 
 MODE_PROGRAM, MODE_FILE, MODE_DIR, MODE_LINK = 0o755, 0o644, 0o755, 0o777
-
-# Directories that some base image holds as a link to another.
-MAYBE_LINKS = frozenset(
-    "bin sbin lib lib32 lib64 libx32 usr/sbin usr/lib32 usr/lib64 usr/libx32 var/run var/lock".split()  # noqa: SIM905
-)
-_USR_MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
-# Names that are one place on some base: a link from one to another could come to point at itself.
-_ONE_PLACE = (
-    ("usr/sbin/", "bin/"),
-    ("usr/bin/", "bin/"),
-    ("sbin/", "bin/"),
-    ("usr/lib64/", "lib/"),
-    ("usr/lib32/", "lib32/"),
-    ("usr/libx32/", "libx32/"),
-    ("usr/lib/", "lib/"),
-    ("lib64/", "lib/"),
-    ("var/run/", "run/"),
-    ("var/lock/", "run/lock/"),
-)
-
-
-def one_place(name: str) -> str:
-    """One spelling for all names that may be the same place on some base."""
-    for prefix, stands_for in _ONE_PLACE:
-        if name.startswith(prefix):
-            return stands_for + name[len(prefix) :]
-    return name
-
-
-def link_text(name: str, target: str) -> str:
-    """The text of a link at `name` to `target`, both places in the image: relative where it stays
-    right even if a directory above `name` is a link, else absolute."""
-    above = name.split("/")[:-1]
-    to = target.split("/")
-    shared = 0
-    while shared < min(len(above), len(to) - 1) and above[shared] == to[shared]:
-        shared += 1
-    climbed = ("/".join(above[:n]) for n in range(shared + 1, len(above) + 1))
-    if any(directory in MAYBE_LINKS for directory in climbed):
-        return "/" + target
-    return "/".join([".."] * (len(above) - shared) + to[shared:])
 
 
 def normal(path: str) -> str:
@@ -91,23 +49,30 @@ def normal(path: str) -> str:
 
 
 class _Builder:
-    def __init__(self, root: Root, build_tree: str | None, askers: dict[object, dict[str, None]]) -> None:
+    def __init__(
+        self, root: Root, places: Places, layout: Layout, askers: dict[object, dict[str, None]], only: set[str] | None
+    ) -> None:
         self.root = root
-        self.build_tree = build_tree
+        self.places = places
+        self.layout = layout
         self.askers = askers
+        self.only = only
         self.entries: dict[str, Entry] = {}
         # What a file or link in the image leads to, and the first place of each file.
         self.leads: dict[str, object] = {}
         self.first: dict[object, ImagePath] = {}
+        # What the image's own ld.so.cache must tell of: (name, path, subdirectory) and whose it is.
+        self.cached: dict[tuple[str, str, str], Object] = {}
+        self.no_defaults: set[int] = set()
 
     def put(self, name: ImagePath, typeflag: str, source: File | None, text: str, lead: object, why: Reason) -> None:
-        if name in MAYBE_LINKS and typeflag == "5":
+        if typeflag == "5" and not self.layout.brings(name):
             return
-        asked = (*why.needed_by, f"/{name}")[0]
-        if name in MAYBE_LINKS:
-            raise InputError(asked, f"/{name} would hide a directory of a base image")
+        refused = self.layout.refuses(name, typeflag)
         if name.rpartition("/")[2].startswith(".wh."):
-            raise InputError(asked, f"/{name} would delete files of a base image")
+            refused = f"/{name} would delete files of a base image"
+        if refused:
+            raise InputError((*why.needed_by, f"/{name}")[0], refused)
         mode = {"2": MODE_LINK, "5": MODE_DIR}.get(typeflag, MODE_FILE)
         if source is not None and source.executable:
             mode = MODE_PROGRAM
@@ -123,22 +88,23 @@ class _Builder:
 
     def file(self, name: ImagePath, file: File, why: Reason) -> ImagePath:
         """Place `file`; a second name of it is a link to the first. Returns where the bytes are."""
+        name = self.layout.settle(name)
         lead = file.identity[:2]
         first = self.first.setdefault(lead, name)
-        if first == name or one_place(first) == one_place(name):
+        if first == name or self.layout.same(first, name):
             self.put(name, "0", file, "", lead, why)
             return name
-        self.put(name, "2", None, link_text(name, first), lead, why)
+        self.put(name, "2", None, self.layout.text(name, first), lead, why)
         return first
 
     def link(self, name: ImagePath, target: str, file: File, why: Reason) -> None:
         """A link at `name` to the absolute place `target`, or `file` itself where a link could not stand."""
-        to = target[1:]
-        if one_place(name) == one_place(to):
+        name, to = self.layout.settle(name), self.layout.settle(ImagePath(target[1:]))
+        if self.layout.same(name, to):
             if name != to:
                 self.put(name, "0", file, "", file.identity[:2], why)
             return
-        self.put(name, "2", None, link_text(name, to), file.identity[:2], why)
+        self.put(name, "2", None, self.layout.text(name, to), file.identity[:2], why)
 
     def why(self, found: Object) -> Reason:
         return Reason(found.rule, tuple(self.askers[_asked(found)]))
@@ -161,13 +127,20 @@ class _Builder:
         self.objects(program, "/" + name)
         return Placed(program, name)
 
+    def interp(self, found: Object) -> None:
+        if self.only is None or found.name in self.only:
+            walk = found.walk
+            wanted = normal(walk.path)
+            self.literal(walk, wanted, self.why(found), links=wanted == walk.hops[0].path)
+
     def objects(self, program: Program, main: str) -> None:
         """All that the program at `main` needs."""
         for part in (program, *program.levels):
+            self.no_defaults = _skip_defaults(part)
             # Where the image's loader will open each object: `$ORIGIN` counts from there.
             opened = {id(part.main): main}
             if part.interp is not None:
-                self.kept(part.interp, (), self.why(part.interp))
+                self.interp(part.interp)
                 opened[id(part.interp)] = part.interp.path
             for found in part.objects:
                 opened[id(found)] = self.library(found, part, opened)
@@ -178,34 +151,42 @@ class _Builder:
             self.objects(run, run.main.path)
 
     def library(self, found: Object, program: Program, opened: dict[int, str]) -> str:
+        """Place a library; returns the path by which the image's loader will open it."""
         why = self.why(found)
+        real = found.walk.hops[0].path
+        of_build = below(real, self.places.build_tree)
+        if self.only is not None and not of_build and found.name not in self.only:
+            return found.path
         if found.owner is not None:
             beside = opened[id(found.owner)].rpartition("/")[0] or "/"
             place = moved(found, beside, program.lib)
             if place is not None:
                 place = normal(place)
-                stays = place in (normal(found.path), found.walk.hops[0].path)
-                if stays and not below(place, self.build_tree):
-                    return self.kept(found, program.default_dirs, why)
-                self.file(ImagePath(place[1:]), found.file, why)
-                return place
-        if below(found.walk.hops[0].path, self.build_tree) and found.rule != Rule.ABSOLUTE:
-            place = _in(self.default_dir(program.default_dirs), found)
+                if of_build or below(place, self.places.build_tree):
+                    self.file(ImagePath(place[1:]), found.file, why)
+                    return place
+                return self.literal(found.walk, place, why)
+        if of_build and found.rule != Rule.ABSOLUTE:
+            directory = self.places.library_dir or self.default_dir(program.default_dirs)
+            place = _in(directory, found)
             self.file(ImagePath(place[1:]), found.file, why)
-            return place
-        return self.kept(found, program.default_dirs, why)
+            if directory in program.default_dirs:
+                return place
+            return self.reached(found, program, place, why)
+        return self.kept(found, program, why)
 
-    def kept(self, found: Object, default_dirs: tuple[str, ...], why: Reason) -> str:
+    def kept(self, found: Object, program: Program, why: Reason) -> str:
         """Place what keeps its path in the root; returns the path by which the loader will open it."""
         walk = found.walk
         canonical, literal = walk.hops[0].path, normal(walk.path)
-        if found.rule in (Rule.LIBRARY_PATH, Rule.LD_SO_CACHE, Rule.DEFAULT):
-            usable = [_in(directory, found) for directory in default_dirs]
-            wanted = next((path for path in (canonical, literal) if path in usable), None)
-            wanted = wanted or _in(self.default_dir(default_dirs), found)
-        else:
-            wanted = literal
-        return self.literal(walk, wanted, why, links=wanted == canonical or found.rule != Rule.INTERP)
+        if found.rule not in (Rule.LIBRARY_PATH, Rule.LD_SO_CACHE, Rule.DEFAULT):
+            return self.literal(walk, literal, why)
+        usable = [_in(directory, found) for directory in program.default_dirs]
+        wanted = next((path for path in (canonical, literal) if path in usable), None)
+        if wanted is not None and id(found) not in self.no_defaults:
+            return self.literal(walk, wanted, why)
+        self.literal(walk, canonical, why)
+        return self.reached(found, program, canonical, why)
 
     def literal(self, walk: Walk, wanted: str, why: Reason, links: bool = True) -> str:
         """Place a file of the root, to be opened as `wanted`; with the `links` on the way to it."""
@@ -220,6 +201,21 @@ class _Builder:
             self.link(ImagePath(wanted[1:]), "/" + real, file, why)
         return wanted
 
+    def reached(self, found: Object, program: Program, place: str, why: Reason) -> str:
+        """See to it that the loader, which would not look there, finds what stands at `place`: by a link
+        in a default directory, or where that cannot serve by an ld.so.cache. Returns the path that it
+        opens."""
+        wanted = _in(self.default_dir(program.default_dirs), found)
+        there = self.leads.get(self.layout.settle(ImagePath(wanted[1:])))
+        facts = found.facts
+        origin = any("ORIGIN" in (text or "") for text in (facts.rpath, facts.runpath))
+        taken = there is not None and there != found.file.identity[:2]
+        if taken or id(found) in self.no_defaults or (origin and self.layout.has_cache):
+            self.cached[found.name, place, found.subdir] = found
+            return place
+        self.link(ImagePath(wanted[1:]), "/" + self.first[found.file.identity[:2]], found.file, why)
+        return wanted
+
     def default_dir(self, default_dirs: tuple[str, ...]) -> str:
         """The first default directory of the image's loader, in its canonical spelling if that is
         one of them too. Libraries of the build tree go there, and links to those that only an
@@ -228,18 +224,35 @@ class _Builder:
         there = self.root.directory(first)
         return there.real if there.kind == "dir" and there.real in default_dirs else first
 
+    def cache(self) -> None:
+        """The image's own ld.so.cache, for exactly the libraries that need it."""
+        if not self.cached:
+            return
+        found = next(iter(self.cached.values()))
+        if not self.layout.has_cache:
+            raise InputError(
+                found.path,
+                "only an ld.so.cache could tell the image's loader of it, and a base image may have its own",
+                "write the image with --layout scratch, or link what needs the library with an rpath",
+            )
+        entries = [
+            (name, "/" + self.layout.settle(ImagePath(place[1:])), subdir) for name, place, subdir in self.cached
+        ]
+        raise NotImplementedError(entries)
+
     # Extra files ------------------------------------------------------------------------------
 
     def extra(self, extra: Extra) -> None:
         name, source = extra.name, extra.source
-        if source is None:
-            self.put(name, extra.typeflag, None, extra.linkname, extra.linkname, extra.reason)
-        elif extra.typeflag == "2":
+        if source is not None and extra.typeflag == "2":
             self.link(name, extra.linkname, source, extra.reason)
-        else:
-            self.put(name, "0", source, "", source.identity[:2], extra.reason)
+            return
+        lead = source.identity[:2] if source is not None else extra.linkname
+        self.put(self.layout.settle(name), extra.typeflag, source, extra.linkname, lead, extra.reason)
 
     def parents(self) -> None:
+        for link, text in self.layout.links():
+            self.put(link, "2", None, text, text, Reason(Rule.PARENT, ()))
         for name, entry in list(self.entries.items()):
             above = name.rpartition("/")[0]
             while above:
@@ -249,14 +262,23 @@ class _Builder:
                 elif there.typeflag != "5":
                     raise PlaceConflict(above, _told(there), (name, "needs a directory there"))
                 above = above.rpartition("/")[0]
-            if name.startswith(_USR_MERGED):
-                twin = "usr/" + name
-                if twin in self.entries and self.leads[twin] != self.leads[name] and entry.typeflag != "5":
-                    raise PlaceConflict(name, _told(entry), _told(self.entries[twin]))
+            twin = self.entries.get("usr/" + name)
+            if twin is None or entry.typeflag == "5" or not self.layout.same(name, twin.name):
+                continue
+            if self.leads[twin.name] != self.leads[name]:
+                raise PlaceConflict(name, _told(entry), _told(twin))
 
 
 def _in(directory: str, found: Object) -> str:
     return "/".join(part for part in (directory, found.subdir, found.name) if part)
+
+
+def _skip_defaults(program: Program) -> set[int]:
+    """The objects, by `id`, that are asked for by one who looks into no default directory (DF_1_NODEFLIB)."""
+    if not any(by.facts.flags_1 & DF_1_NODEFLIB for by in (program.main, *program.objects)):
+        return set()
+    asked = (edge for edge in program.edges if edge.needed_by.facts.flags_1 & DF_1_NODEFLIB)
+    return {id(edge.found) for edge in asked if edge.found.rule == Rule.LD_SO_CACHE}
 
 
 def _told(entry: Entry) -> tuple[str, str]:
@@ -285,14 +307,29 @@ def _askers(programs: Iterable[tuple[Source, Program]]) -> dict[object, dict[str
 
 
 def assemble(
-    programs: Sequence[tuple[Source, Program]], added: Iterable[Extra], root: Root, build_tree: str | None
+    programs: Sequence[tuple[Source, Program]],
+    added: Iterable[Extra],
+    root: Root,
+    places: Places,
+    base: Root | None = None,
+    only: set[str] | None = None,
 ) -> Tree:
-    """The image's tree. Raises `PlaceConflict` for two files in one place, `InputError` for a name
-    that an image must not hold."""
-    builder = _Builder(root, build_tree, _askers(programs))
+    """The image's tree. With a `base` it is a layer over that; `only` are then the names of libraries and
+    interpreters that come along, those of the build tree always do. Raises `PlaceConflict` for two
+    files in one place, `InputError` for a name that an image must not hold."""
+    builder = _Builder(root, places, _layout(places.layout, root, base), _askers(programs), only)
     placed = tuple([builder.program(source, program) for source, program in programs])
     for extra in added:
         builder.extra(extra)
+    builder.cache()
     builder.parents()
     entries = sorted(builder.entries.values(), key=lambda entry: os.fsencode(entry.name))
     return Tree(tuple(entries), placed)
+
+
+def _layout(name: str, root: Root, base: Root | None) -> Layout:
+    if base is not None:
+        return OnBase(base)
+    if name == "scratch":
+        return Scratch(root)
+    return {"portable": Portable, "merged": Merged, "split": Split}[name]()
