@@ -316,6 +316,9 @@ class Record:
                 at = held.fd(directory)
             st = os.lstat(name, dir_fd=at)
             target = os.readlink(name, dir_fd=at) if stat.S_ISLNK(st.st_mode) else ""
+        except ValueError:
+            # A name with a zero byte in it, which a damaged file can spell.
+            return Look("absent")
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise InputError(path, f"cannot be looked at: {error.strerror}") from error

@@ -206,7 +206,13 @@ class Resolver:
                 else:
                     found = Object(path, walk, facts, Rule.INTERP, reached_by=ReachedBy.INTERP)
             known = self._interps[path] = (found, Probe(walk.path, Rule.INTERP, reason))
-        return known[0] or Lookup(path, main, (known[1],), None)
+        found, probe = known
+        facts = main.facts
+        if found is not None and found.facts[:3] != facts[:3]:
+            # To execve(2) a broken one: class, byte order or machine differ.
+            what = f"not for the program's machine ({facts.bits} bit, e_machine {facts.machine})"
+            found, probe = None, Probe(probe.path, probe.rule, what)
+        return found or Lookup(path, main, (probe,), None)
 
     def _dynamic(self, main: Object, interp: Object, notices: dict[Notice, None]) -> Program:
         loader = self._loaders.of(interp)

@@ -7,7 +7,7 @@ libgcc_s.so.1, which glibc opens by itself.
 
 from __future__ import annotations
 
-from ocidiet.errors import BadElf, shown
+from ocidiet.errors import BadElf, InputError, shown
 from ocidiet.model import TYPE_CHECKING, Edge, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
 from ocidiet.search import inherited
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ocidiet.model import Config, File
     from ocidiet.search import Loader
 
+# What is missing is told with each place that was tried: a hostile file asks for millions of them.
+_MAX_IN_VAIN = 200_000
 _SILENT = "silent"
 _STARTING = (ReachedBy.NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
 _LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
@@ -47,6 +49,7 @@ class Space:
         self._objects: list[Object] = []
         self._edges: list[Edge] = []
         self._missing: list[Lookup] = []
+        self._in_vain = 0
         self._start()
         queue = [main]
         for name, required in preloads:
@@ -135,6 +138,9 @@ class Space:
         if found is None:
             served = loader.serve(name, by, self._main, self._level)
             if isinstance(served, Lookup):
+                self._in_vain += len(served.probes)
+                if self._in_vain > _MAX_IN_VAIN:
+                    raise InputError(self._main.name, f"looks in vain in more than {_MAX_IN_VAIN} places")
                 if not absent:
                     self._missing.append(served)
                 elif absent != _SILENT:

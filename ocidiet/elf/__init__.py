@@ -74,6 +74,7 @@ class Headers(NamedTuple):
 
     ei_class: int
     order: str
+    e_type: int
     machine: int
     e_flags: int
     interp: str | None
@@ -151,6 +152,7 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
     interp = dynamic = None
     loads = []
     notes: tuple[bytes, ...] = ()
+    note_bytes = 0
     here = phoff - phdr.size
     for fields in phdr.iter_unpack(table):
         here += phdr.size
@@ -174,12 +176,13 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
             if b"\0" not in text or text[:1] == b"\0":
                 raise bad("interpreter name empty or without end", "PT_INTERP", offset)
             interp = os.fsdecode(text[: text.index(0)])
-        elif p_type == PT_NOTE and filesz <= MAX_NOTE_BYTES:
+        # All together: each of many program headers may name the same bytes.
+        elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
             end = offset + filesz
             data = head[offset:end] if end <= len(head) else pread(filesz, offset) if end <= size_bytes else b""
             if b"FDO\0" in data:
                 notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
-    return Headers._make((ei_class, order, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
+    return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -203,7 +206,7 @@ def dynamic(size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int,
         raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if count * entry_bytes > MAX_DYNAMIC_BYTES:
         raise read.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
-    if file_offset(read.loads, vaddr) != offset:
+    if file_offset(read.loads, vaddr, size_bytes) != offset:
         raise read.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
     data = read.span(offset, count * entry_bytes, "dynamic section", "PT_DYNAMIC p_offset", at)
     if count > MAX_TAGS:
@@ -239,7 +242,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     lies outside the file.
     """
     read = headers(pread, size_bytes)
-    ei_class, order, machine, e_flags, interp, segment, loads, notes, odd, span, bad = read
+    ei_class, order, e_type, machine, e_flags, interp, segment, loads, notes, odd, span, bad = read
     bits, little = 32 * ei_class, order == "<"
     if segment is None:
         return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, e_flags)
@@ -261,8 +264,8 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     names: dict[int, str] = {}
     may_unwind: bool | None = False
     if wanted:
-        strtab = file_offset(loads, single.get(DT_STRTAB, -1))
-        if strtab is None or strtab >= size_bytes:
+        strtab = file_offset(loads, single.get(DT_STRTAB, -1), size_bytes)
+        if strtab is None:
             raise bad("string table outside the file", "DT_STRTAB", offset)
         strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
         low, top = min(wanted), max(wanted)
@@ -311,13 +314,15 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             depaudit,
             notes,
             may_unwind,
+            e_type == ET_EXEC,
         )
     )
 
 
-def file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:
-    """Where in the file the byte is that is mapped at `address`."""
+def file_offset(loads: list[tuple[int, int, int]], address: int, size_bytes: int) -> int | None:
+    """Where in the file of `size_bytes` the byte is that is mapped at `address`."""
     for vaddr, offset, filesz in loads:
         if vaddr <= address < vaddr + filesz:
-            return offset + address - vaddr
+            at = offset + address - vaddr
+            return at if at < size_bytes else None
     return None

@@ -6,6 +6,7 @@ Law: UAPI Group Specifications, "ELF dlopen metadata".
 from __future__ import annotations
 
 import json
+import os
 
 from ocidiet.errors import BadElf
 from ocidiet.model import Dlopen, Priority
@@ -22,7 +23,8 @@ def dlopen_note(text: bytes) -> tuple[Dlopen, ...]:
             sonames = row["soname"]
             sonames = (sonames,) if isinstance(sonames, str) else tuple(sonames)
             priority = row.get("priority", Priority.RECOMMENDED)
-            if priority not in Priority.ALL or not all(isinstance(name, str) for name in sonames):
+            # JSON can spell what no file is named; what fsencode raises is a ValueError.
+            if priority not in Priority.ALL or any(b"\0" in os.fsencode(name) for name in sonames):
                 raise ValueError
             notes.append(Dlopen(sonames, priority, str(row.get("feature", ""))))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

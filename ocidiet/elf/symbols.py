@@ -32,15 +32,16 @@ def unwinds(pread: Pread, size_bytes: int) -> bool:
     if read.dynamic is None:
         return False
     single = dict(zip(*dynamic(size_bytes, read), strict=True))
-    strtab, symtab = [file_offset(read.loads, single.get(tag, -1)) for tag in (DT_STRTAB, DT_SYMTAB)]
+    strtab, symtab = [file_offset(read.loads, single.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB)]
     if strtab is None or symtab is None:
         return False
     symbol = struct_of(read.order + _SYM[read.ei_class])
-    length = min(_symbol_count(pread, read, single) * symbol.size, max(size_bytes - symtab, 0), MAX_SYMBOLS_BYTES)
+    count = _symbol_count(pread, size_bytes, read, single)
+    length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
     table = pread(length, symtab)
     rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
     undefined = [row[0] for row in rows if row[2] == 0]
-    strsz = min(single.get(DT_STRSZ, 0), max(size_bytes - strtab, 0))
+    strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
     if strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
         longest = max(map(len, UNWINDERS))
         return any(pread(longest, strtab + at).startswith(UNWINDERS) for at in undefined)
@@ -48,10 +49,10 @@ def unwinds(pread: Pread, size_bytes: int) -> bool:
     return any(strings.startswith(UNWINDERS, at) for at in undefined)
 
 
-def _symbol_count(pread: Pread, read: Headers, single: dict[int, int]) -> int:
+def _symbol_count(pread: Pread, size_bytes: int, read: Headers, single: dict[int, int]) -> int:
     """How many symbols may be undefined: those that DT_GNU_HASH leaves out, or all of DT_HASH."""
     for tag, field in ((DT_GNU_HASH, 4), (DT_HASH, 4)):
-        at = file_offset(read.loads, single.get(tag, -1))
+        at = file_offset(read.loads, single.get(tag, -1), size_bytes)
         if at is not None and len(data := pread(4, at + field)) == 4:
             return int(struct_of(read.order + "I").unpack(data)[0])
     return 0

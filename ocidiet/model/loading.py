@@ -64,6 +64,8 @@ class ElfFacts(NamedTuple):
     """The JSON text of each `.note.dlopen`, as it stands in the file."""
     may_unwind: bool | None = False
     """Whether its strings name a function for which glibc opens libgcc_s.so.1; None: not looked at."""
+    fixed: bool = False
+    """ET_EXEC: mapped at its own addresses, as a library never is."""
 
 
 class Rule:

@@ -40,6 +40,7 @@ _LEGACY = {
 }
 _LEGACY_ENDED = (2, 37)
 
+_MAX_DIRS = 64
 # Where the loader's own data tells nothing.
 _FALLBACK = {(3, 32): ("/lib", "/usr/lib"), (40, 32): ("/lib", "/usr/lib")}
 _FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
@@ -80,8 +81,8 @@ def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
     at = loader.find(b"/\0")
     while at >= 0:
         start = loader.rfind(b"\0", 0, at) + 1
-        run = []
-        while loader[start : start + 1] == b"/":
+        run: list[str] = []
+        while loader[start : start + 1] == b"/" and len(run) < _MAX_DIRS:
             end = loader.find(b"\0", start)
             text = loader[start:end]
             if not text.endswith(b"/") or b"lib" not in text or not text.isascii():
@@ -311,7 +312,7 @@ class Glibc:
         mask = _FLOAT_ABI.get(facts.machine, 0)
         if mask and facts.e_flags & mask != mine.e_flags & mask:
             return Passed(f"for another floating point ABI (e_flags {facts.e_flags:#x})", fatal=False)
-        if not facts.dynamic or facts.flags_1 & DF_1_PIE:
+        if not facts.dynamic or facts.fixed or facts.flags_1 & DF_1_PIE:
             return Passed("a program, no library", fatal=True)
         return facts
 

@@ -24,18 +24,23 @@ HELLO = '#include <stdio.h>\nint main(void) { puts("Hello World"); return 0; }\n
 # PYTHONDONTWRITEBYTECODE and its like would measure another thing.
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C.UTF-8"}
 PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
-CASES = ("hello", "git", "ffmpeg", "memory")
+CASES = ("hello", "git", "ffmpeg", "machine", "chain", "memory")
 WARM_UPS = 2
 HIGH_LOAD = 1.5
 MIB = 1 << 20
 
 START, VERSION, RESOLVE, WHOLE = "python3 -IS -c pass", "ocidiet --version", "ocidiet resolve", "ocidiet whole job"
 LDD, LIBTREE = "ldd", "libtree -vv"
+LDD_TENTH = "ldd of a tenth"
+SHORT, LONG = 1000, 2000
+RESOLVE_SHORT, RESOLVE_LONG = f"{RESOLVE}, {SHORT}", f"{RESOLVE}, {LONG}"
+LDD_SHORT, LDD_LONG = f"{LDD}, {SHORT}", f"{LDD}, {LONG}"
 CAT, TAR, TAR_1M, BY_HAND = "cat", "tar", "tar -b2048", "ldd, cp, tar"
 # Over an output that is already there.
 WHOLE_OVER, TAR_OVER = "ocidiet, replacing", "tar, replacing"
 PEERS = {
-    RESOLVE: (START, LDD, LIBTREE),
+    RESOLVE: (START, LDD, LIBTREE, LDD_TENTH),
+    RESOLVE_LONG: (RESOLVE_SHORT, LDD_LONG),
     WHOLE: (START, CAT, TAR, TAR_1M, BY_HAND),
     VERSION: (START,),
     WHOLE_OVER: (TAR_OVER,),
@@ -81,6 +86,11 @@ class Gate(NamedTuple):
 GATES = [
     Gate("ffmpeg", WHOLE, CAT, 1.25),
     Gate("ffmpeg", WHOLE, TAR, 0.7),
+    Gate("ffmpeg", RESOLVE, LDD, 1.0),
+    Gate("machine", RESOLVE, LIBTREE, 1.3),
+    Gate("machine", RESOLVE, LDD_TENTH, 1.0),
+    Gate("chain", RESOLVE_LONG, LDD_LONG, 0.35),
+    Gate("chain", RESOLVE_LONG, RESOLVE_SHORT, 2.2),
     Gate("hello", WHOLE, START, 2.0),
     Gate("memory", LARGEST, "", 16.0),
     Gate("memory", GROWTH, "", 1.0),
@@ -89,6 +99,8 @@ GATES = [
 AIMS = {
     "R1": [Gate("hello", RESOLVE, START, 1.5)],
     "R3": [Gate("ffmpeg", RESOLVE, LDD, 0.85), Gate("ffmpeg", RESOLVE, LIBTREE, 1.3)],
+    "R4": [Gate("machine", RESOLVE, LIBTREE, 1.1)],
+    "R5": [Gate("chain", RESOLVE_LONG, LDD_LONG, 0.25)],
     "T1": [
         Gate("ffmpeg", WHOLE, TAR, 0.65),
         Gate("ffmpeg", WHOLE, CAT, 1.25),
@@ -143,9 +155,69 @@ class Bench:
         main = [PYTHON, "-IS", str(self.work / "ocidiet" / "__main__.py"), "-t", str(out / "out.tar")]
         return [*main, "-b", program, "--depfile", str(out / "out.d"), *more]
 
+    def resolve(self, name: str, *programs: str) -> Command:
+        """The closure of programs alone."""
+        return Command(name, [PYTHON, "-IS", str(self.work / "resolve.py"), *programs])
+
+    def succeeds(self, *argv: str) -> bool:
+        """Whether a command ends well, of whatever it prints."""
+        action = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+        return os.waitpid(os.posix_spawn(argv[0], argv, ENV, file_actions=action), 0)[1] == 0
+
+    def commands_for_the_machine(self) -> Iterator[Command]:
+        """Each over all programs that can be started here, in one process."""
+        libtree, ldd = which("libtree"), which("ldd")
+        programs = [path for path in executables() if libtree is None or self.succeeds(libtree, "-vv", path)]
+        print(f"\n{len(programs)} programs of the machine")
+        yield Command(START, [PYTHON, "-IS", "-c", "pass"])
+        yield self.resolve(RESOLVE, *programs)
+        if libtree is not None:
+            yield Command(LIBTREE, [libtree, "-vv", *programs])
+        if ldd is not None:
+            dynamic = [path for path in programs[::10] if self.succeeds(ldd, path)]
+            yield Command(LDD_TENTH, [ldd, *dynamic])
+
+    def commands_for_chains(self) -> Iterator[Command]:
+        """Each for programs of so many libraries, of which each needs the next."""
+        compiler, ldd = which("cc"), which("ldd")
+        if compiler is None:
+            return
+        short, long = (self.chain(compiler, length) for length in (SHORT, LONG))
+        print(f"\nchains of {SHORT} and {LONG} libraries")
+        yield self.resolve(RESOLVE_SHORT, short)
+        yield self.resolve(RESOLVE_LONG, long)
+        if ldd is not None:
+            yield Command(LDD_SHORT, [ldd, short])
+            yield Command(LDD_LONG, [ldd, long])
+
+    def chain(self, compiler: str, length: int) -> str:
+        """A program and its libraries: two are linked, and written again with other numbers."""
+        top = self.work / f"chain-{length}"
+        top.mkdir()
+        (top / "none.c").touch()
+        (top / "main.c").write_text("int main(void) { return 0; }\n")
+        options = [compiler, "-Wl,--no-as-needed,--enable-new-dtags,-rpath,$ORIGIN", "-o"]
+
+        def link(name: str, *more: str) -> bytes:
+            self.spawn(Command("cc", [*options, str(top / name), *more]))
+            return (top / name).read_bytes()
+
+        first, second, last = (f"libchain{number:04}.so" for number in (0, 1, length - 1))
+        bare = ["-shared", "-nostdlib", str(top / "none.c")]
+        end = link(second, *bare, f"-Wl,-soname,{second}")
+        link_text = link(first, *bare, f"-Wl,-soname,{first}", str(top / second))
+        link("main", str(top / "main.c"), str(top / first), "-Wl,--allow-shlib-undefined")
+        for number in range(1, length - 1):
+            text = link_text.replace(second.encode(), f"libchain{number + 1:04}.so".encode())
+            (top / f"libchain{number:04}.so").write_bytes(
+                text.replace(first.encode(), f"libchain{number:04}.so".encode())
+            )
+        (top / last).write_bytes(end.replace(second.encode(), last.encode()))
+        return str(top / "main")
+
     def commands(self, program: str) -> Iterator[Command]:
         """All that is run for a program."""
-        resolve = Command(RESOLVE, [PYTHON, "-IS", str(self.work / "resolve.py"), program])
+        resolve = self.resolve(RESOLVE, program)
         files = self.output(resolve).splitlines()
         total = sum(os.stat(path).st_size for path in files)
         print(f"\n{os.path.basename(program)}: {len(files)} files, {total / 1e6:.1f} MB")
@@ -169,9 +241,8 @@ class Bench:
             yield Command(TAR_OVER, [tar, "-P", "-cf", str(self.kept / "tar.tar"), "-T", str(ready)])
             yield Command(BY_HAND, ["/bin/sh", str(HERE / "by_hand.sh"), program, str(self.out / "stage"), image])
 
-    def measure(self, case: str, program: str, rounds: int) -> None:
+    def measure(self, case: str, commands: list[Command], rounds: int) -> None:
         """Run all commands in turn."""
-        commands = list(self.commands(program))
         runs: Runs = {command.name: [] for command in commands}
         for number in range(WARM_UPS + rounds):
             for index in order(number, len(commands)):
@@ -216,6 +287,22 @@ def which(name: str) -> str | None:
     return shutil.which(name, path=ENV["PATH"])
 
 
+def executables() -> list[str]:
+    """The programs in the usual directories that are this machine's own ELF files."""
+    found = set()
+    with open(sys.executable, "rb") as own:
+        head = own.read(20)
+    for entry in (*os.scandir("/usr/bin"), *os.scandir("/usr/sbin")):
+        path = os.path.realpath(entry.path)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            with open(path, "rb") as stream:
+                there = stream.read(20)
+            # Class, byte order and machine.
+            if there[:6] == head[:6] and there[18:] == head[18:]:
+                found.add(path)
+    return sorted(found)
+
+
 def order(number: int, count: int) -> list[int]:
     """Row `number` of Williams' square: 0, 1, -1, 2, -2 ... and so on, shifted; every second one mirrored."""
     row = [(number // 2 + (step + 1) // 2 * (1 if step % 2 else -1)) % count for step in range(count)]
@@ -237,7 +324,10 @@ def print_runs(runs: Runs) -> None:
         wall = [one.wall for one in took]
         cells = [
             f"{ratios(runs[ours], took)[0]:.2f}x" if ours in runs and name in PEERS[ours] else ""
-            for ours in (RESOLVE, WHOLE_OVER if name == TAR_OVER else WHOLE)
+            for ours in (
+                RESOLVE_LONG if name in PEERS[RESOLVE_LONG] else RESOLVE,
+                WHOLE_OVER if name == TAR_OVER else WHOLE,
+            )
         ]
         cpu = statistics.median(one.cpu for one in took)
         numbers = f"{statistics.median(wall):9.2f} {min(wall):9.2f} {cpu:9.2f}"
@@ -293,7 +383,11 @@ def main() -> int:
             if path is None:
                 print(f"{case}: skipped, not on this machine")
             elif case in only:
-                bench.measure(case, path, options.rounds)
+                bench.measure(case, list(bench.commands(path)), options.rounds)
+                print_runs(bench.runs[case])
+        for case, commands in (("machine", bench.commands_for_the_machine), ("chain", bench.commands_for_chains)):
+            if case in only:
+                bench.measure(case, list(commands()), options.rounds)
                 print_runs(bench.runs[case])
         if "memory" in only and programs:
             bench.measure_memory(programs)

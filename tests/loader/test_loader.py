@@ -103,7 +103,7 @@ CLASS, MACHINE, DATA = (4, b"\1"), (18, b"\xb7\0"), (5, b"\2")
         *([(8, bytes([value]))] for value in (1, 2)),
         *([(7, bytes([3, value]))] for value in (1, 3, 4, 255)),
         *([(at, b"\1")] for at in range(9, 16)),
-        *([(16, bytes([value]))] for value in (0, 1, 4)),
+        *([(16, bytes([value]))] for value in (0, 1, 2, 4)),
         *([(18, bytes([value]))] for value in (0, 3)),
         *([(20, bytes([value]))] for value in (0, 2)),
         *([(48, b"\xff" * 4)], [(52, b"\0\0")], [(40, b"\xff" * 8)], [(58, b"\xff" * 6)]),

@@ -122,6 +122,30 @@ def test_library_as_a_program_gets_the_loader_of_its_abi(tmp_path: Path) -> None
     assert (found.interp.path, told(found)) == (INTERP, [("/main", "a", "/lib64/a")])
 
 
+def test_interpreter_for_another_machine_is_none(tmp_path: Path) -> None:
+    names = {"/main": program("a", interp="/ld"), "/ld": make(bits=32), "/lib64/a": LIB}
+    assert refused(tmp_path, names) == (
+        "/main: 1 file not found\n  /ld, needed by /main\n"
+        "    interpreter /ld  not for the program's machine (64 bit, e_machine 62)\n"
+        "  hint: install the file's package"
+    )
+
+
+def test_places_searched_in_vain_are_bounded(tmp_path: Path) -> None:
+    # A file of 60 kB that asks for 2 million of them.
+    dirs = ":".join(f"/{number:03}" for number in range(800))
+    assert refused(tmp_path, {"/main": make(interp=INTERP, needed=map(str, range(2500)), rpath=dirs)}) == (
+        "/main: looks in vain in more than 200000 places"
+    )
+
+
+def test_name_with_a_zero_byte_is_no_file(tmp_path: Path) -> None:
+    names = {"/main": program("a"), "/lib64/a": LIB, "/etc/ld.so.preload": b"/lib64/\0a"}
+    assert [notice.text for notice in resolve(tmp_path, names).notices] == [
+        "/lib64/\\x00a: not found, preloaded by /etc/ld.so.preload: the loader goes on without it"
+    ]
+
+
 def test_two_names_of_one_file_are_kept_and_walked_once(tmp_path: Path) -> None:
     names: Names = {
         "/main": program("a", "b", "c", runpath="/l"),

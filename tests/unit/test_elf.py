@@ -18,6 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ocidiet import elf
+from ocidiet.elf.notes import dlopen_note
+from ocidiet.elf.symbols import unwinds
 from ocidiet.errors import BadElf
 from ocidiet.model import ElfFacts
 from tests.support import HELLO, cc, library
@@ -41,7 +43,7 @@ def test_facts_of_a_program(bits: int, order: str) -> None:
     made = make(bits=bits, order=order, machine=AARCH64, e_type=ET_EXEC, interp="/lib/ld.so", needed=["liba.so.1", "b"])
     assert len(made) <= 600
     assert parse(made) == ElfFacts(
-        bits, order == LE, AARCH64, True, "/lib/ld.so", ("liba.so.1", "b"), None, None, None, 0
+        bits, order == LE, AARCH64, True, "/lib/ld.so", ("liba.so.1", "b"), None, None, None, 0, fixed=True
     )
 
 
@@ -392,6 +394,47 @@ def test_bad_elf_is_all_that_damage_leads_to(
         assert isinstance(parse(bytes(data[:length])), ElfFacts)
 
 
+def with_headers(data: bytes, more: bytes, headers: bytes) -> bytes:
+    """A good file with `more` behind it, and so many more program headers."""
+    table = data[64 : 64 + 56 * data[56]] + headers
+    moved = bytearray(data + more + table)
+    struct.pack_into("<Q", moved, 32, len(data + more))
+    struct.pack_into("<H", moved, 56, len(table) // 56)
+    return bytes(moved)
+
+
+@pytest.mark.parametrize(
+    "soname", [pytest.param(r"lib\u0000x.so", id="zero byte"), pytest.param(r"\ud800", id="half a surrogate pair")]
+)
+def test_dlopen_note_that_names_what_no_file_is_named_is_malformed(soname: str) -> None:
+    with pytest.raises(BadElf, match="malformed dlopen note"):
+        dlopen_note(f'[{{"soname":["{soname}"]}}]'.encode())
+
+
+def test_dlopen_notes_named_by_many_headers_are_read_up_to_a_bound() -> None:
+    plain, text = make(), b"x" * 500_000
+    note = struct.pack("<III4s", 4, len(text), 0x407C0C0A, b"FDO\0") + text
+    header = struct.pack("<IIQQQQQQ", 4, 4, len(plain), 0, 0, len(note), 0, 0)
+    data = with_headers(plain, note, header * 4000)
+    tracemalloc.start()
+    facts = parse(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(facts.dlopen_notes), peak < 8 << 20) == (2, True)
+
+
+def test_symbols_mapped_from_outside_the_file_are_not_read() -> None:
+    names = large([(6, 2**41), (14, 0)], b"pthread_exit\0")
+    data = with_headers(names, b"", struct.pack("<IIQQQQQQ", 1, 6, 2**63, 2**41, 0, 2**40, 0, 0))
+
+    def pread(size: int, offset: int) -> bytes:
+        assert 0 <= offset < 2**63
+        return data[offset : offset + size]
+
+    assert elf.parse(pread, len(data)).may_unwind is True
+    assert unwinds(pread, len(data)) is False
+
+
 def told_by_pyelftools(path: Path) -> ElfFacts:
     with path.open("rb") as stream:
         file = ELFFile(stream)
@@ -415,6 +458,7 @@ def told_by_pyelftools(path: Path) -> ElfFacts:
             next(iter(text("DT_RPATH")), None),
             next(iter(text("DT_RUNPATH")), None),
             next((tag.entry.d_val for tag in tags if tag.entry.d_tag == "DT_FLAGS_1"), 0),
+            fixed=file["e_type"] == "ET_EXEC",
         )
 
 

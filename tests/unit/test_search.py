@@ -93,6 +93,10 @@ def test_system_dirs_are_a_run_of_strings_in_the_loader(loader: bytes, bits: int
     assert about(loader, I386 if bits == 32 else X86_64, bits, "/own/lib").default_dirs == dirs
 
 
+def test_system_dirs_are_no_more_than_a_loader_has() -> None:
+    assert len(about(b"\0" + b"/lib/\0" * 100_000, X86_64, 64, "/own/lib").default_dirs) == 64
+
+
 def test_system_dirs_are_those_that_the_loader_tells() -> None:
     need(INTERP)
     told = re.findall(r'path\.system_dirs\[.*\]="(.*)/"', done([INTERP, "--list-diagnostics"]))
