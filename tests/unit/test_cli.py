@@ -14,6 +14,7 @@ from ocidiet.cli import HELP, USAGE, main, parse, request, source
 from ocidiet.errors import UsageError
 from ocidiet.model import HostPath, ImagePath, Request
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
+from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 CWD = "/home/me"
 PYENV = Path.home() / ".pyenv" / "versions"
@@ -286,6 +287,15 @@ def test_image_on_standard_output_has_its_listing_on_standard_error(cwd: str) ->
     ended = run([PYTHON, "-IS", MAIN, "-v", "-t", "-", "-e", "f:/f"], Path(cwd))
     assert (ended.returncode, ended.stderr) == (0, "f      7  f:/f\nstandard output: 1 entries, 7\n")
     assert (len(ended.stdout), os.listdir(cwd).count("i.tar")) == (10240, 0)
+
+
+def test_image_that_does_not_serve_its_own_loader_is_refused(tool: Any, cwd: str) -> None:
+    main = program("liba.so", runpath="/opt/first:/opt/second")
+    lay(Path(cwd, "own"), {"/bin/main": main, "/opt/second/liba.so": make(), "/other.so": make(), INTERP: LOADER})
+    asked = ["-t", "i.tar", "--root", "own", "-b", "=/bin/main", "-e", "=/other.so:/opt/first/liba.so"]
+    told = "ocidiet: error: /bin/main: would load another liba.so inside the image"
+    code, out, err = tool(*asked)
+    assert (code, out, err.partition("\n")[0], os.path.exists("i.tar")) == (1, "", told, False)
 
 
 def test_defect_is_reported_with_its_traceback(tool: Any, cwd: str, monkeypatch: pytest.MonkeyPatch) -> None:
