@@ -119,15 +119,16 @@ if [ "$$($(__ocidiet_engine) image inspect -f '$(strip $(__ocidiet_view))' $(__o
 fi
 endef
 
-# The stamp names all that the image depends on, holds the command that made it, and is new after
-# every run; an image of unchanged content keeps its time, so that nothing behind it runs. Under -q
-# and -n Make would take the stamp's newer time for work to do on the image, hence `|`.
+# The stamp names all that the image depends on, holds the command that made it, and has the depfile's
+# time, which is the start of the run: an input that changes behind the tool's last look is newer. An
+# image of unchanged content keeps its time, so that nothing behind it runs. Under -q and -n Make would
+# take the stamp's newer time for work to do on the image, hence `|`.
 define __ocidiet_rules
 $(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(and $(wildcard $(__ocidiet_tar)),$(wildcard $(__ocidiet_tar).d)),,FORCE) \
   $(if $(call __ocidiet_same,$(strip $(file <$(__ocidiet_tar).stamp)),$(__ocidiet_command)),,FORCE)
 	@set -e; mkdir -p $$(@D); $$(__ocidiet_say) IMAGE $(__ocidiet_tar)
 	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1)
-	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@
+	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@ && touch -r $(__ocidiet_tar).d $$@
 $(__ocidiet_tar): $(if $(findstring n,$(__ocidiet_flags))$(findstring q,$(__ocidiet_flags)),|) $(__ocidiet_tar).stamp ;
 
 image: $(__ocidiet_tar)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ocidiet.fs import Root
 
 MODE_PROGRAM, MODE_FILE, MODE_DIR, MODE_LINK = 0o755, 0o644, 0o755, 0o777
+# As every base has them: `ADD` gives a directory that is there the mode of its entry.
+_MODES_OF_DIRS = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
 
 
 def normal(path: str) -> str:
@@ -73,7 +75,7 @@ class _Builder:
             refused = f"/{name} would delete files of a base image"
         if refused:
             raise InputError((*why.needed_by, f"/{name}")[0], refused)
-        mode = {"2": MODE_LINK, "5": MODE_DIR}.get(typeflag, MODE_FILE)
+        mode = {"2": MODE_LINK, "5": _MODES_OF_DIRS.get(name, MODE_DIR)}.get(typeflag, MODE_FILE)
         if source is not None and source.executable:
             mode = MODE_PROGRAM
         entry = Entry(name, typeflag, mode, text, source, why)

@@ -63,6 +63,17 @@ def test_a_second_make_does_nothing(copy: Path, example: str) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_below_a_directory_with_a_space_is_made_alike(copy: Path, example: str, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "a b"
+    shutil.copytree(copy, elsewhere, ignore=shutil.ignore_patterns("__pycache__", "build", "*.tar*", "hello"))
+    image = Path("examples", example, f"{EXAMPLES[example][0]}.tar")
+    for top in (copy, elsewhere):
+        done(["make", "-C", (top / image).parent, "image"])
+    assert mtree(elsewhere / image) == mtree(copy / image)
+    assert run(["make", "-q", "-C", (elsewhere / image).parent, "image"]).returncode == 0
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_starts_in_an_empty_root(copy: Path, example: str, tmp_path: Path) -> None:
     need("tar", "chroot", "unshare", root=True)
     image, words, printed = EXAMPLES[example]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -327,6 +328,17 @@ def test_incremental_a_deleted_library_with_another_behind_it(template: Path, tm
     install("root/opt/first/libgreet.so.1")(project)
     os.utime(project.root / "opt/first", ns=(OLD_NS, OLD_NS))
     check(project.made(), remove("root/opt/first/libgreet.so.1"), NEW)
+
+
+def test_incremental_an_input_that_changes_behind_the_tools_last_look(project: Project) -> None:
+    """Between the image and the stamp: what was made is good, and the next make sees the change."""
+    late = f'{PYTHON} -IS ../tool/ocidiet "$@" && if [ -e late ]; then mv late conf/a; fi\n'
+    write("work/tool", late)(project)
+    write("work/late")(project)
+    project.variables.append("OCIDIET=sh tool")
+    time.sleep(0.02)  # longer than the kernel's clock of files stands
+    assert project.make("image").stdout == IMAGE
+    check(project, lambda _: None, NEW)
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,15 @@ def test_image_on_standard_output_has_its_listing_on_standard_error(cwd: str) ->
     assert (len(ended.stdout), os.listdir(cwd).count("i.tar")) == (10240, 0)
 
 
+def test_image_that_does_not_serve_its_own_loader_is_refused(tool: Any, cwd: str) -> None:
+    main = program("liba.so", runpath="/opt/first:/opt/second")
+    lay(Path(cwd, "own"), {"/bin/main": main, "/opt/second/liba.so": make(), "/other.so": make(), INTERP: LOADER})
+    asked = ["-t", "i.tar", "--root", "own", "-b", "=/bin/main", "-e", "=/other.so:/opt/first/liba.so"]
+    told = "ocidiet: error: /bin/main: would load another liba.so inside the image"
+    code, out, err = tool(*asked)
+    assert (code, out, err.partition("\n")[0], os.path.exists("i.tar")) == (1, "", told, False)
+
+
 def test_defect_is_reported_with_its_traceback(tool: Any, cwd: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise KeyError("oops")

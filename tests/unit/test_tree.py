@@ -428,6 +428,18 @@ def test_modes_tell_programs_from_files(tmp_path: Path) -> None:
     }
 
 
+def test_modes_of_directories_that_bases_have_otherwise(tmp_path: Path) -> None:
+    build: Names = dict.fromkeys(("root/x", "tmp/tmp/x", "var/tmp/x"), b"")
+    made = assembled(tmp_path, {}, build, extra=".:/")
+    assert {entry.name: oct(entry.mode) for entry in made.entries if entry.typeflag == "5"} == {
+        "root": "0o700",
+        "tmp": "0o1777",
+        "tmp/tmp": "0o755",
+        "var": "0o755",
+        "var/tmp": "0o1777",
+    }
+
+
 def test_reason_names_all_that_need_a_file(tmp_path: Path) -> None:
     root: Names = {
         INTERP: LOADER,
