@@ -27,8 +27,8 @@ STANDARD = "__future__ _collections _collections_abc _stat errno fcntl gc generi
 MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
 COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 WALK = (
-    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.ldcache"
-    " ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
+    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
 )
 JOB = f"{WALK} ocidiet.cli.pack ocidiet.extras ocidiet.tar ocidiet.tree ocidiet.tree.layout ocidiet.verify"
 SHOW = f"{WALK} ocidiet.cli.show"

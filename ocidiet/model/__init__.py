@@ -8,7 +8,7 @@ survives.
 
 from ocidiet.model.asked import LAYOUTS, Places, Request, Search, Source
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
-from ocidiet.model.disk import File, Hop, Identity, Trace, Walk
+from ocidiet.model.disk import Container, File, Hop, Identity, Trace, Walk
 from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
 from ocidiet.model.loading import (
     Closure,
@@ -32,6 +32,7 @@ __all__ = [
     "TYPE_CHECKING",
     "Closure",
     "Config",
+    "Container",
     "DepName",
     "Dlopen",
     "Edge",

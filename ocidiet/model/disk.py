@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ocidiet.model.base import HostPath, ImagePath, NamedTuple
 
 
@@ -15,6 +17,20 @@ class Identity(NamedTuple):
     ctime_ns: int
 
 
+class Container:
+    """An archive held open, whose members are read in place; closed when nobody knows a member any more."""
+
+    __slots__ = ("fd", "identity", "path")
+
+    def __init__(self, path: HostPath, identity: Identity, fd: int) -> None:
+        self.path = path
+        self.identity = identity
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
 class File(NamedTuple):
     """A regular file that was looked at."""
 
@@ -24,6 +40,10 @@ class File(NamedTuple):
     """Any of the three x bits."""
     root: HostPath = HostPath("")
     """The directory that no way to `path` may leave; "" for the machine's own root."""
+    container: Container | None = None
+    """For a member of an archive: `path` then is for messages, and `identity` unlike any other file's."""
+    offset_bytes: int = 0
+    """Where a member's bytes start in its container."""
 
 
 class Hop(NamedTuple):

@@ -125,7 +125,7 @@ def test_walk_agrees_with_the_kernel_where_no_link_is_absolute(top: str) -> None
 def test_walk_never_reaches_what_lies_outside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, held: int
 ) -> None:
-    monkeypatch.setattr(fs, "MAX_HELD", held)
+    monkeypatch.setattr(fs.disk, "MAX_HELD", held)
     outside = f"{tmp_path}/outside"
     target = text.replace("OUTSIDE", outside)
     lay(tmp_path, {"/outside/x": b"x", "/root/out": target, "/root/x": f"{target}/x", "/root/dir": None})
@@ -245,7 +245,7 @@ def swapped(tmp_path: Path) -> tuple[DiskRoot, File]:
 def test_a_directory_that_became_a_link_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    monkeypatch.setattr(fs, "MAX_HELD", held)
+    monkeypatch.setattr(fs.disk, "MAX_HELD", held)
     root, file = swapped(tmp_path)
     if held == 1:
         root.walk("/a/none")  # puts away what is held of /a/b
@@ -299,7 +299,7 @@ def test_a_deep_tree_takes_few_descriptors(tmp_path: Path, deep: str) -> None:
         if file is not None:
             with OpenFile(file) as opened:
                 assert opened.pread(1, 0) == b""
-                assert len(os.listdir("/proc/self/fd")) - before <= 2 * fs.MAX_HELD + 1
+                assert len(os.listdir("/proc/self/fd")) - before <= 2 * fs.disk.MAX_HELD + 1
     assert list(root.list(path)) == ["x"]
     del root, opened
     assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,164 @@
+"""Read access to a root, and the record of what was asked of it.
+
+A root answers for one name space of absolute paths, as path_resolution(7) has it after chroot(2):
+an absolute link starts again at the root, `..` stays inside it, more than 40 links are too many.
+`DiskRoot` is a directory of the machine, `image.ImageRoot` a finished image; `verify` has one that is an
+assembled image. Page `disk` holds what is the kernel's.
+
+Links are read and walked here; the kernel is never asked to follow one inside a sysroot, not even one
+that is put in a directory's place between two calls, nor a link of procfs, whose text is not its end.
+"""
+
+from __future__ import annotations
+
+from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record
+from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root"]
+
+MAX_LINKS = 40
+
+
+class Root:
+    """One name space of absolute paths; a subclass says what stands under a name."""
+
+    is_sysroot = False
+    """Whether it is a tree of another machine, in which perhaps nothing ever ran."""
+
+    def __init__(self) -> None:
+        self._directories: dict[str, Walk] = {}
+
+    def look(self, path: str) -> Look:
+        """What stands at `path`, whose directory holds no link."""
+        raise NotImplementedError
+
+    def list(self, path: str) -> Iterator[str]:
+        """The names in directory `path`, which holds no link, in byte order."""
+        raise NotImplementedError
+
+    def spell(self, path: str) -> str:
+        """Where a user finds `path`; for messages."""
+        return path
+
+    def searched(self, directory: str) -> None:
+        """Told of each directory in which a name was looked up."""
+
+    def use(self, walk: Walk) -> None:
+        """Told of each file that is read: it and the links to it are inputs."""
+
+    def walk(self, path: str, renewed: bool = False) -> Walk:
+        """Absolute `path` followed to its end; what it meets is in the answer, nothing is raised.
+
+        `renewed` tells of a file that has a new mtime whenever it changes: while it exists, its
+        directory is not an input.
+        """
+        asked, links = path, 0
+        hops: tuple[Hop, ...] = ()
+        while True:
+            parent, _, name = path.rpartition("/")
+            if name in ("", ".", ".."):
+                end = self.directory(path)
+                return Walk(asked, (*hops, Hop(end.real, None)), end.kind, end.reason, None)
+            above = self.directory(parent)
+            if above.kind != "dir":
+                return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
+            base = above.real.rstrip("/")
+            here = f"{base}/{name}"
+            look = self.look(here)
+            if not renewed or look.file is None:
+                self.searched(base or "/")
+            if look.kind != "link":
+                return Walk(asked, (*hops, Hop(here, None)), look.kind, look.reason, look.file)
+            links += len(above.hops)
+            if links > MAX_LINKS:
+                return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)
+            hops = (*hops, Hop(here, look.target))
+            path = look.target if look.target.startswith("/") else f"{base}/{look.target}"
+
+    def directory(self, path: str) -> Walk:
+        """As `walk`, for a directory: the hops are all links on the way; remembered."""
+        walk = self._directories.get(path)
+        if walk is None:
+            walk = self._directories[path] = self._enter(path)
+        return walk
+
+    def _enter(self, path: str) -> Walk:
+        base = ""
+        hops: list[Hop] = []
+        pending = path.split("/")[::-1]
+        while pending:
+            name = pending.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                base = base.rpartition("/")[0]
+                continue
+            here = f"{base}/{name}"
+            look = self.look(here)
+            if look.kind == "dir":
+                base = here
+                continue
+            self.searched(base or "/")
+            if look.kind != "link" or len(hops) == MAX_LINKS:
+                kind = {"link": "loop", "file": "absent", "special": "absent"}.get(look.kind, look.kind)
+                reason = look.reason if kind == look.kind else REASONS["loop"]
+                if kind == "absent":
+                    reason = "no such directory"
+                return Walk(path, (*hops, Hop(here, None)), kind, reason, None)
+            hops.append(Hop(here, look.target))
+            pending += look.target.split("/")[::-1]
+            if look.target.startswith("/"):
+                base = ""
+        return Walk(path, (*hops, Hop(base or "/", None)), "dir", REASONS["dir"], None)
+
+
+class DiskRoot(Root):
+    """A directory of the machine as the root, with the build tree in its own place above it.
+
+    `prefix` is "" for the machine's own root. Paths below `record.build_tree` are the machine's
+    whatever the prefix, so that a program in a build tree finds its libraries beside it while all
+    else comes from a sysroot.
+    """
+
+    def __init__(self, prefix: str, record: Record) -> None:
+        super().__init__()
+        self.is_sysroot = bool(prefix)
+        self._prefix = prefix
+        self._record = record
+        self._held = Held(HostPath(prefix)) if prefix else None
+        self._mount_points = set()
+        if prefix and record.build_tree:
+            parts = record.build_tree.split("/")
+            self._mount_points = {"/".join(parts[:n]) for n in range(2, len(parts))}
+
+    def host_path(self, path: str) -> HostPath:
+        """Where the machine has `path`, whose directory holds no link."""
+        if not self._prefix or below(path, self._record.build_tree):
+            return HostPath(path)
+        return HostPath(self._prefix + path.rstrip("/"))
+
+    def spell(self, path: str) -> str:
+        return self.host_path(path)
+
+    def look(self, path: str) -> Look:
+        host = self.host_path(path)
+        look = self._record.look(host, self._held if host != path else None)
+        if look.kind == "absent" and path in self._mount_points:
+            return Look("dir")
+        return look
+
+    def searched(self, directory: str) -> None:
+        host = self.host_path(directory)
+        self._record.searched(host, of_sysroot=host != directory)
+
+    def use(self, walk: Walk) -> None:
+        for hop in walk.hops:
+            self._record.read(self.host_path(hop.path))
+
+    def list(self, path: str) -> Iterator[str]:
+        """The names in directory `path`, which holds no link, in byte order."""
+        host = self.host_path(path)
+        return iter(self._record.names(host, self._held if host != path else None))
