@@ -1,7 +1,8 @@
-"""ld.so.cache: which file ldconfig found for a name. Law: glibc's sysdeps/generic/dl-cache.h.
+"""ld.so.cache: which file ldconfig found for a name. Laws: glibc's sysdeps/generic/dl-cache.h,
+elf/dl-cache.c and elf/cache.c.
 
 Read are the present format, the old one, and the old one with the present one behind it, of either
-byte order.
+byte order; written is the present one.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import os
 import struct
 
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -29,19 +30,38 @@ _EXTENSION_HWCAPS = 1
 _HWCAP_EXTENSION = 1 << 62
 _HWCAP_ISA_LEVELS = 0x3FF << 32
 
-# elf/ldconfig's flags: the low byte tells an ELF library for libc6, the next the architecture.
+# elf/ldconfig's flags: the low byte tells an ELF library for libc6, the next the architecture. By
+# (e_machine, bits): those that a loader takes for its own, the first of which is written.
 _FLAG_ELF = 0x0001
-_ARCHITECTURE = {  # (e_machine, bits) -> flags
-    (62, 64): 0x0303,
-    (3, 32): 0x0003,
-    (62, 32): 0x0803,
-    (183, 64): 0x0A03,
-    (40, 32): 0x0903,
-    (22, 64): 0x0403,
-    (21, 64): 0x0503,
-    (243, 64): 0x1003,
-    (258, 64): 0x1203,
+_FLAG_LIBC6 = 0x0003
+_ARCHITECTURE = {
+    (62, 64): (0x0303,),
+    (62, 32): (0x0803,),
+    (183, 64): (0x0A03,),
+    # Without the second byte for either ABI of floating point.
+    (40, 32): (_FLAG_LIBC6, 0x0903),
+    (22, 64): (0x0403,),
+    (21, 64): (0x0503,),
+    (8, 64): (0x0703,),
+    (43, 64): (0x0103,),
+    (243, 64): (0x1003,),
+    (258, 64): (0x1203,),
 }
+_SIGNED_CHAR = (3, 62, 8, 43, 258)
+
+
+class CacheEntry(NamedTuple):
+    """What a cache tells of one file."""
+
+    name: str
+    """As it is asked for: a SONAME."""
+    path: str
+    """Absolute, in the image."""
+    machine: int
+    """e_machine."""
+    bits: int
+    level: str = ""
+    """The glibc-hwcaps subdirectory that the file is for, as `x86-64-v3`; "" for the baseline."""
 
 
 class Cache:
@@ -103,7 +123,7 @@ class Cache:
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline) and its path."""
-        wanted = (_ARCHITECTURE.get((machine, bits)), _FLAG_ELF)
+        wanted = (*_flags(machine, bits), _FLAG_ELF)
         found = []
         for flags, value, hwcap in self._entries.get(os.fsencode(name), ()):
             end = self._strings.find(b"\0", value)
@@ -117,3 +137,57 @@ class Cache:
                 level = self._hwcaps[number]
             found.append((level, os.fsdecode(self._strings[value:end])))
         return found
+
+
+def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:
+    """A cache that tells of `entries` and nothing else. Of two for one name, machine and level the
+    first counts, as with ldconfig."""
+    order = "<" if little_endian else ">"
+    signed = all(entry.machine in _SIGNED_CHAR for entry in entries)
+    ordered = sorted(entries, key=lambda entry: (-_flags(*entry[2:4])[0], not entry.level, os.fsencode(entry.level)))
+    ordered.sort(key=lambda entry: _compared(os.fsencode(entry.name), signed), reverse=True)
+    levels = sorted({entry.level for entry in entries if entry.level}, key=os.fsencode)
+
+    strings, at = b"", struct.calcsize(_NEW_HEADER) + 24 * len(ordered)
+    texts = {os.fsencode(text) + b"\0" for entry in entries for text in (entry.name, entry.path, entry.level) if text}
+    for text in sorted(texts, key=lambda text: (-len(text), text)):
+        strings += b"" if text in strings else text
+
+    def offset(text: str) -> int:
+        return at + strings.index(os.fsencode(text) + b"\0")
+
+    rows = b""
+    for entry in ordered:
+        hwcap = _HWCAP_EXTENSION | levels.index(entry.level) if entry.level else 0
+        flags = _flags(entry.machine, entry.bits)[0]
+        rows += struct.pack(order + _NEW_ENTRY, flags, offset(entry.name), offset(entry.path), 0, hwcap)
+    end, sections, padding = at + len(strings), b"", b""
+    if levels:
+        padding = bytes(-end % 4)
+        end += len(padding)
+        part = (_EXTENSION_HWCAPS, 0, end + 24, 4 * len(levels))
+        table = [offset(level) for level in levels]
+        sections = struct.pack(f"{order}6I{len(table)}I", _EXTENSION_MAGIC, 1, *part, *table)
+    told = (len(ordered), len(strings), _ENDIAN[order][1], end if levels else 0)
+    return struct.pack(order + _NEW_HEADER, _NEW_MAGIC, *told) + rows + strings + padding + sections
+
+
+def _flags(machine: int, bits: int) -> tuple[int, ...]:
+    return _ARCHITECTURE.get((machine, bits), (_FLAG_LIBC6,))
+
+
+def _compared(name: bytes, signed: bool) -> list[tuple[bool, int]]:
+    """What orders `name` among others (`_dl_cache_libcmp`): digits count as a number, which is a C
+    int, and more than any other character, which is a C char; the loader searches by halving."""
+    parts: list[tuple[bool, int]] = []
+    digits = b""
+    for byte in name + b"\0":
+        char = bytes([byte])
+        if char.isdigit():
+            digits += char
+            continue
+        if digits:
+            parts.append((True, (int(digits) + 2**31) % 2**32 - 2**31))
+            digits = b""
+        parts.append((False, byte - 256 if signed and byte > 127 else byte))
+    return parts

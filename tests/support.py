@@ -73,9 +73,11 @@ def cc(output: Path, source: str = HELLO, *flags: str | Path, compiler: str = "c
     return output
 
 
-def library(output: Path, source: str = "int f(void) { return 0; }\n", *flags: str | Path) -> Path:
+def library(
+    output: Path, source: str = "int f(void) { return 0; }\n", *flags: str | Path, compiler: str = "cc"
+) -> Path:
     """Compile C text into a shared library with its file's name as SONAME."""
-    return cc(output, source, "-shared", "-fPIC", f"-Wl,-soname,{output.name}", *flags)
+    return cc(output, source, "-shared", "-fPIC", f"-Wl,-soname,{output.name}", *flags, compiler=compiler)
 
 
 class Engine:

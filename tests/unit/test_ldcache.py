@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet.ldcache import Cache
+from ocidiet.ldcache import Cache, CacheEntry, render
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, X86_64
 
@@ -150,7 +150,13 @@ def test_cache_hwcap_entries_are_not_the_baseline() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "bits", "path"),
-    [(I386, 32, "/32/l.so"), (X86_64, 64, "/64/l.so"), (AARCH64, 64, "/arm/l.so"), (AARCH64, 32, None), (8, 32, None)],
+    [
+        (I386, 32, "/32/l.so"),
+        (X86_64, 64, "/64/l.so"),
+        (AARCH64, 64, "/arm/l.so"),
+        (8, 64, None),
+        (20, 32, "/32/l.so"),  # of those without a flag of their own
+    ],
 )
 def test_cache_an_entry_serves_its_own_architecture(machine: int, bits: int, path: str | None) -> None:
     rows = [
@@ -159,6 +165,12 @@ def test_cache_an_entry_serves_its_own_architecture(machine: int, bits: int, pat
         ("l.so", "/arm/l.so", ELF_AARCH64, 0),
     ]
     assert find(Cache(new(rows)), "l.so", machine, bits) == path
+
+
+def test_cache_a_loader_for_arm_takes_entries_of_its_floating_point_and_of_either() -> None:
+    rows = [("a.so", "/hard", 0x0903, 0), ("b.so", "/either", 0x0003, 0), ("c.so", "/soft", 0x0B03, 0)]
+    cache = Cache(new(rows))
+    assert [find(cache, name, 40, 32) for name in ("a.so", "b.so", "c.so")] == ["/hard", "/either", None]
 
 
 def test_cache_strings_may_be_tails_of_others() -> None:
@@ -189,3 +201,56 @@ def test_cache_of_this_machine_is_read_as_ldconfig_reads_it() -> None:
     cache = Cache(Path("/etc/ld.so.cache").read_bytes())
     assert {name: find(cache, name, X86_64, 64) for name in first} == first
     assert len(first) > 10
+
+
+# What is written ---------------------------------------------------------------------------------------
+
+
+def own(name: str, directory: str = "/opt", level: str = "", machine: int = X86_64, bits: int = 64) -> CacheEntry:
+    return CacheEntry(name, f"{directory}/{name}", machine, bits, level)
+
+
+WRITTEN = {
+    "one": [own("liba.so.1")],
+    "several": [own("liba.so.1"), own("libb.so.10"), own("libb.so.9"), own("a.so.1", "/opt/lib")],
+    "the first of one name counts": [own("liba.so.1", "/first"), own("liba.so.1", "/second")],
+    "levels": [
+        own("liba.so.1"),
+        own("liba.so.1", "/v3", "x86-64-v3"),
+        own("liba.so.1", "/v2", "x86-64-v2"),
+        own("libb.so.1", "/b", "x86-64-v3"),
+    ],
+    "architectures": [
+        own("liba.so", f"/{machine}/{bits}", "", machine, bits)
+        for machine, bits in [(3, 32), (62, 64), (62, 32), (183, 64), (22, 64), (21, 64), (243, 64), (258, 64)]
+    ],
+    "arm": [own("liba.so", "/32", "", 40, 32), own("liba.so", "/64", "", 183, 64)],
+    "every byte": [own(os.fsdecode(b"lib\xff \n.so"))],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("little_endian", [True, False], ids=["little endian", "big endian"])
+@pytest.mark.parametrize("entries", WRITTEN.values(), ids=WRITTEN.keys())
+def test_render_is_read_back_equal(entries: list[CacheEntry], little_endian: bool) -> None:
+    data = render(entries, little_endian)
+    assert data == render(entries, little_endian)
+    cache, foreign = Cache(data, little_endian), Cache(data, not little_endian)
+    # The levels by name, the baseline last, each in the order given.
+    for name, machine, bits in {(entry.name, entry.machine, entry.bits) for entry in entries}:
+        same = [entry for entry in entries if (entry.name, entry.machine, entry.bits) == (name, machine, bits)]
+        same.sort(key=lambda entry: (not entry.level, entry.level))
+        wanted = [(entry.level, entry.path) for entry in same]
+        assert (cache.entries(name, machine, bits), foreign.entries(name, machine, bits)) == (wanted, [])
+
+
+def test_render_is_one_text_whatever_the_order_of_the_entries() -> None:
+    for entries in WRITTEN["several"], WRITTEN["levels"], WRITTEN["architectures"]:
+        assert render(entries[::-1]) == render(entries)
+
+
+def test_render_of_one_entry_is_the_format_and_nothing_else() -> None:
+    strings = b"/opt/liba.so.1\0"
+    header = struct.pack("<20sIIB3xI12x", b"glibc-ld.so.cache1.1", 1, len(strings), 2, 0)
+    entry = struct.pack("<iIIIQ", ELF_X86_64, 72 + 5, 72, 0, 0)
+    assert render([own("liba.so.1")]) == header + entry + strings
