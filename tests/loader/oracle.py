@@ -98,16 +98,33 @@ def told_by_ocidiet(
 ) -> dict[str, Told]:
     """The same, as the loader on a CPU with the hwcaps `cpu` sees it."""
 
-    def told(path: str) -> Told:
+    def told(path: str, interp: str | None) -> Told:
         try:
             found = resolver.resolve([(path, root.walk(path))]).programs[0]
+            assert interp is None or (found.interp and found.interp.path == interp)
         except MissingLibraries as error:
             return (), tuple(sorted({lookup.name for lookup in error.lookups}))
         except OcidietError:
             return REFUSED
         return opened(found, cpu), ()
 
-    return {path: told(path) for path in files}
+    return {path: told(path, interp) for path, interp in files.items()}
+
+
+def counted(files: Mapping[str, str | None], loaders: Mapping[str, Told]) -> str:
+    """How much was compared."""
+    libraries = sum(interp is None for interp in files.values())
+    objects = {path for opened, _ in loaders.values() for path in opened}
+    missing = sum(bool(missing) for _, missing in loaders.values())
+    return (
+        f"{len(files) - libraries} programs and {libraries} libraries, with {len(objects)} objects; "
+        f"{missing} of them incomplete, {list(loaders.values()).count(REFUSED)} refused"
+    )
+
+
+def differing(ours: Mapping[str, Told], loaders: Mapping[str, Told]) -> dict[str, tuple[Told, Told]]:
+    """What was told otherwise."""
+    return {path: (ours[path], loaders[path]) for path in loaders if ours[path] != loaders[path]}
 
 
 def opened(program: Program, cpu: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,142 @@
+"""Every program and library of other trees, seen from outside: another glibc, another architecture.
+
+The trees are Debian packages, unpacked once and kept in a cache directory: $OCIDIET_TEST_CACHE, by
+default ~/.cache/ocidiet-tests. The oracle is the tree's own loader, in a chroot, where it must be by qemu.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from ocidiet.closure import Facts, Resolver
+from ocidiet.fs import DiskRoot, Record
+from ocidiet.model import HostPath, NamedTuple, Search
+from tests.loader.oracle import TRACED, Told, counted, differing, elf_files, hwcaps, told_by_ocidiet, told_by_the_loader
+from tests.support import done, need, run
+
+pytestmark = pytest.mark.slow
+
+SUITE = "sid"
+PACKAGES = (
+    "libc-bin,coreutils,git,python3,perl,curl,gnupg,openssh-client,libpam-modules,systemd,samba-libs,smbclient,vim-nox"
+)
+LD_SO_CONF = "include /etc/ld.so.conf.d/*.conf\n"
+
+
+class Kind(NamedTuple):
+    """A tree to be made."""
+
+    architecture: str
+    machine: str
+    interp: str
+    qemu: str
+    """"" where this machine's own CPU will do."""
+
+    def recipe(self) -> list[str]:
+        """The tool that unpacks it, without the place and the mirror."""
+        return [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=extract",
+            f"--architectures={self.architecture}",
+            f"--include={PACKAGES}",
+            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+            # A mirror that stands still is as good here.
+            '--aptopt=Acquire::Check-Valid-Until "false"',
+            '--aptopt=Acquire::Retries "3"',
+            SUITE,
+        ]
+
+    def start(self, tree: str, *variables: str) -> list[str]:
+        """What starts a program of the tree, with these environment variables."""
+        words = [word for variable in variables for word in (["-E", variable] if self.qemu else [variable])]
+        if self.qemu:
+            return ["chroot", tree, f"/{self.qemu}", *words]
+        return ["chroot", tree, "/usr/bin/env", *words]
+
+
+KINDS = [
+    Kind("amd64", "EM_X86_64", "/lib64/ld-linux-x86-64.so.2", ""),
+    Kind("arm64", "EM_AARCH64", "/lib/ld-linux-aarch64.so.1", "qemu-aarch64-static"),
+]
+
+
+def mirror() -> str:
+    """The Debian mirror from which this machine's apt is served."""
+    which = ["Origin: Debian", "Label: Debian", "Component: main", "Created-By: Packages"]
+    uris = done(["apt-get", "indextargets", "--format", "$(REPO_URI)", *which]).split()
+    if not uris:
+        pytest.skip("apt has no Debian mirror here")
+    return uris[0]
+
+
+def made(kind: Kind) -> str:
+    """The cached tree, made where it is not there yet."""
+    need("mmdebstrap", "apt-get", "chroot", *([kind.qemu] if kind.qemu else []), root=True)
+    top = Path(os.environ.get("OCIDIET_TEST_CACHE") or Path("~/.cache/ocidiet-tests").expanduser())
+    digest = hashlib.sha256(repr((kind, kind.recipe(), LD_SO_CONF)).encode()).hexdigest()[:8]
+    tree = top / f"{SUITE}-{kind.architecture}-{digest}"
+    if tree.exists():
+        return str(tree)
+    top.mkdir(parents=True, exist_ok=True)
+    new = tree.with_suffix(".new")
+    for attempt in range(3):
+        time.sleep(5 * attempt)
+        shutil.rmtree(new, ignore_errors=True)
+        ended = run([*kind.recipe(), new, mirror()])
+        if ended.returncode == 0:
+            break
+    else:
+        shutil.rmtree(new, ignore_errors=True)
+        pytest.skip(f"no {kind.architecture} tree from the mirror: {ended.stderr.strip().splitlines()[-3:]}")
+    (new / "etc/ld.so.conf").write_text(LD_SO_CONF)
+    if kind.qemu:
+        shutil.copy(shutil.which(kind.qemu) or "", new)
+    done([*kind.start(str(new)), "/sbin/ldconfig"])
+    new.rename(tree)
+    return str(tree)
+
+
+class Examined(NamedTuple):
+    """A tree and what its own loader said of it."""
+
+    tree: str
+    files: dict[str, str | None]
+    loaders: dict[str, Told]
+    cpu: list[str]
+
+    def told_by_ocidiet(self, root: DiskRoot) -> dict[str, Told]:
+        """What is found in the tree, read through `root`."""
+        return told_by_ocidiet(root, Resolver(root, Facts(), Search(HostPath("/"))), self.files, self.cpu)
+
+
+@functools.cache
+def examined(kind: Kind) -> Examined:
+    """The tree, with each of its programs and libraries listed."""
+    tree = made(kind)
+    interps = elf_files(tree, kind.machine, "/usr")
+    files = {path: interp for path, interp in interps.items() if interp in (kind.interp, None)}
+    return Examined(
+        tree,
+        files,
+        told_by_the_loader(kind.start(tree, TRACED), kind.interp, list(files)),
+        hwcaps(kind.start(tree), kind.interp),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.architecture)
+def test_trees_every_program_and_library_has_the_objects_that_its_loader_lists(
+    kind: Kind, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, files, loaders, _ = examined(kind)
+    with capsys.disabled():
+        print(f"\n{counted(files, loaders)}")
+    assert differing(examined(kind).told_by_ocidiet(DiskRoot(tree, Record())), loaders) == {}
+    assert len(files) > 500
