@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
@@ -14,7 +15,7 @@ from elftools.elf.segments import InterpSegment
 from ocidiet.closure import Resolver
 from ocidiet.errors import MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot
-from ocidiet.model import Object, Program, ReachedBy
+from ocidiet.model import Object, ReachedBy
 from tests.support import done, run
 
 Told = tuple[tuple[str, ...], tuple[str, ...]]
@@ -63,25 +64,27 @@ def _files(top: str) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
-def told_by_the_loader(start: Sequence[str], interp: str, files: Sequence[str]) -> dict[str, Told]:
+def listed(argv: Sequence[str], interp: str, cwd: Path | None = None) -> Told:
+    """What a loader, started by `argv` with LD_TRACE_LOADED_OBJECTS, lists beside itself."""
+    ended = run(argv, cwd)
+    lines = [re.sub(r" \(0x[0-9a-f]+\)$", "", line.strip()) for line in ended.stdout.splitlines()]
+    if ended.returncode and not lines:
+        return REFUSED
+    missing = sorted({line.removesuffix(" => not found") for line in lines if line.endswith(" => not found")})
+    if missing:
+        return (), tuple(missing)
+    opened = [line.partition(" => ")[2] or line for line in lines]
+    return tuple(path for path in opened if "/" in path and path != interp), ()
+
+
+def told_by_the_loader(start: Sequence[str], interp: str, files: Iterable[str]) -> dict[str, Told]:
     """What the loader `interp` lists for each file, started by the words `start`.
 
     They set LD_TRACE_LOADED_OBJECTS: for a library `--list` ends at the first name that is not found.
     """
-
-    def told(path: str) -> Told:
-        ended = run([*start, interp, path])
-        lines = [re.sub(r" \(0x[0-9a-f]+\)$", "", line.strip()) for line in ended.stdout.splitlines()]
-        if ended.returncode and not lines:
-            return REFUSED
-        missing = sorted({line.removesuffix(" => not found") for line in lines if line.endswith(" => not found")})
-        if missing:
-            return (), tuple(missing)
-        opened = [line.partition(" => ")[2] or line for line in lines]
-        return tuple(path for path in opened if path.startswith("/") and path != interp), ()
-
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(files, pool.map(told, files), strict=True))
+        told = pool.map(lambda path: listed([*start, interp, path], interp), files)
+        return dict(zip(files, told, strict=True))
 
 
 def hwcaps(start: Sequence[str], interp: str) -> list[str]:
@@ -93,22 +96,40 @@ def hwcaps(start: Sequence[str], interp: str) -> list[str]:
     )
 
 
-def told_by_ocidiet(
-    root: DiskRoot, resolver: Resolver, files: Mapping[str, str | None], cpu: Sequence[str]
-) -> dict[str, Told]:
-    """The same, as the loader on a CPU with the hwcaps `cpu` sees it."""
+def resolved(resolver: Resolver, root: DiskRoot, path: str, cpu: Sequence[str] = ()) -> Told:
+    """The same of one program or library, as the loader on a CPU with the hwcaps `cpu` sees it.
 
-    def told(path: str, interp: str | None) -> Told:
-        try:
-            found = resolver.resolve([(path, root.walk(path))]).programs[0]
-            assert interp is None or (found.interp and found.interp.path == interp)
-        except MissingLibraries as error:
-            return (), tuple(sorted({lookup.name for lookup in error.lookups}))
-        except OcidietError:
+    A file that was opened under two names stands once, as it is mapped once.
+    """
+    try:
+        found = resolver.resolve([(path, root.walk(path))]).programs[0]
+    except MissingLibraries as error:
+        if any("stops here" in probe.outcome for lookup in error.lookups for probe in lookup.probes):
             return REFUSED
-        return opened(found, cpu), ()
+        return (), tuple(sorted({lookup.name for lookup in error.lookups}))
+    except OcidietError:
+        return REFUSED
+    if found.main.facts.interp:
+        assert found.interp is not None
+        assert found.interp.path == found.main.facts.interp
+    levels = {level.level: level for level in found.levels}
+    seen = next((levels[level] for level in cpu if level in levels), found)
+    mapped: dict[tuple[int, ...], str] = {}
+    for loaded in seen.objects:
+        if _mapped_at_start(loaded):
+            mapped.setdefault(loaded.file.identity[:2], loaded.path)
+    return tuple(mapped.values()), ()
 
-    return {path: told(path, interp) for path, interp in files.items()}
+
+def _mapped_at_start(loaded: Object) -> bool:
+    """Neither it nor what loads it is there by a law that comes later than the loader's start."""
+    by: Object | None = loaded
+    while by is not None and by.needed_by is not None:
+        assert by.reached_by in (*LISTED, *FURTHER)
+        if by.reached_by not in LISTED:
+            return False
+        by = by.needed_by
+    return True
 
 
 def counted(files: Mapping[str, str | None], loaders: Mapping[str, Told]) -> str:
@@ -125,24 +146,3 @@ def counted(files: Mapping[str, str | None], loaders: Mapping[str, Told]) -> str
 def differing(ours: Mapping[str, Told], loaders: Mapping[str, Told]) -> dict[str, tuple[Told, Told]]:
     """What was told otherwise."""
     return {path: (ours[path], loaders[path]) for path in loaders if ours[path] != loaders[path]}
-
-
-def opened(program: Program, cpu: Sequence[str]) -> tuple[str, ...]:
-    """What of a program `--list` tells; a file that was opened under two names stands once, as it is mapped once."""
-    levels = {level.level: level for level in program.levels}
-    seen = next((levels[level] for level in cpu if level in levels), program)
-    mapped: dict[tuple[int, ...], str] = {}
-    for loaded in seen.objects:
-        if listed(loaded):
-            mapped.setdefault(loaded.file.identity[:2], loaded.path)
-    return tuple(mapped.values())
-
-
-def listed(loaded: Object | None) -> bool:
-    """Whether the loader maps an object at the program's start: neither it nor who loads it is added by another law."""
-    while loaded is not None and loaded.needed_by is not None:
-        assert loaded.reached_by in (*LISTED, *FURTHER)
-        if loaded.reached_by not in LISTED:
-            return False
-        loaded = loaded.needed_by
-    return True

@@ -7,7 +7,7 @@ import pytest
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Search
-from tests.loader.oracle import TRACED, counted, differing, elf_files, hwcaps, told_by_ocidiet, told_by_the_loader
+from tests.loader.oracle import TRACED, counted, differing, elf_files, hwcaps, resolved, told_by_the_loader
 from tests.support import need
 from tests.unit.elfmaker import INTERP
 
@@ -22,10 +22,11 @@ def test_machine_every_program_and_library_has_the_objects_that_its_loader_lists
     need(INTERP)
     interps = elf_files("", "EM_X86_64", *DIRECTORIES)
     dynamic = {path: interp for path, interp in interps.items() if interp in (INTERP, None)}
-    loaders = told_by_the_loader(["env", TRACED], INTERP, list(dynamic))
+    loaders = told_by_the_loader(["env", TRACED], INTERP, dynamic)
     root = DiskRoot("", Record())
     resolver = Resolver(root, Facts(), Search(HostPath("/")))
-    ours = told_by_ocidiet(root, resolver, dynamic, hwcaps([], INTERP))
+    cpu = hwcaps([], INTERP)
+    ours = {path: resolved(resolver, root, path, cpu) for path in dynamic}
     with capsys.disabled():
         print(f"\n{counted(dynamic, loaders)}")
     assert differing(ours, loaders) == {}

@@ -18,7 +18,7 @@ import pytest
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, NamedTuple, Search
-from tests.loader.oracle import TRACED, Told, counted, differing, elf_files, hwcaps, told_by_ocidiet, told_by_the_loader
+from tests.loader.oracle import TRACED, Told, counted, differing, elf_files, hwcaps, resolved, told_by_the_loader
 from tests.support import done, need, run
 
 pytestmark = pytest.mark.slow
@@ -114,7 +114,8 @@ class Examined(NamedTuple):
 
     def told_by_ocidiet(self, root: DiskRoot) -> dict[str, Told]:
         """What is found in the tree, read through `root`."""
-        return told_by_ocidiet(root, Resolver(root, Facts(), Search(HostPath("/"))), self.files, self.cpu)
+        resolver = Resolver(root, Facts(), Search(HostPath("/")))
+        return {path: resolved(resolver, root, path, self.cpu) for path in self.files}
 
 
 @functools.cache
@@ -126,7 +127,7 @@ def examined(kind: Kind) -> Examined:
     return Examined(
         tree,
         files,
-        told_by_the_loader(kind.start(tree, TRACED), kind.interp, list(files)),
+        told_by_the_loader(kind.start(tree, TRACED), kind.interp, files),
         hwcaps(kind.start(tree), kind.interp),
     )
 
