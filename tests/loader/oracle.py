@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,18 +13,19 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
-from ocidiet.closure import Resolver
-from ocidiet.errors import MissingLibraries, OcidietError
+from ocidiet.closure import Facts, Resolver
+from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot
-from ocidiet.model import Object, ReachedBy
+from ocidiet.model import ReachedBy, Search
 from tests.support import done, run
 
 Told = tuple[tuple[str, ...], tuple[str, ...]]
-"""(paths as opened, in the loader's order, without the loader itself; or else the names not found)"""
+"""(paths as opened, in the loader's order, without the loader itself; the names not found)"""
 TRACED = "LD_TRACE_LOADED_OBJECTS=1"
 REFUSED: Told = (("refused",), ())
 
-LISTED = (ReachedBy.NEEDED, ReachedBy.PRELOAD, ReachedBy.FILTER)
+# What a loader maps when it starts a program; what comes later, or into another name space.
+AT_START = (ReachedBy.NEEDED, ReachedBy.PRELOAD, ReachedBy.FILTER, ReachedBy.HWCAPS)
 FURTHER = (ReachedBy.DLOPEN_NOTE, ReachedBy.LIBGCC_S, ReachedBy.AUDIT)
 
 
@@ -71,10 +73,8 @@ def listed(argv: Sequence[str], interp: str, cwd: Path | None = None) -> Told:
     if ended.returncode and not lines:
         return REFUSED
     missing = sorted({line.removesuffix(" => not found") for line in lines if line.endswith(" => not found")})
-    if missing:
-        return (), tuple(missing)
-    opened = [line.partition(" => ")[2] or line for line in lines]
-    return tuple(path for path in opened if "/" in path and path != interp), ()
+    opened = [line.partition(" => ")[2] or line for line in lines if not line.endswith(" => not found")]
+    return tuple(path for path in opened if "/" in path and path != interp), tuple(missing)
 
 
 def told_by_the_loader(start: Sequence[str], interp: str, files: Iterable[str]) -> dict[str, Told]:
@@ -96,50 +96,54 @@ def hwcaps(start: Sequence[str], interp: str) -> list[str]:
     )
 
 
-def resolved(resolver: Resolver, root: DiskRoot, path: str, cpu: Sequence[str] = ()) -> Told:
+def resolved(
+    resolver: Resolver, root: DiskRoot, path: str, cpu: Sequence[str] = (), further: Counter[str] | None = None
+) -> Told:
     """The same of one program or library, as the loader on a CPU with the hwcaps `cpu` sees it.
 
-    A file that was opened under two names stands once, as it is mapped once.
+    A file that was opened under two names stands once, as it is mapped once. What is there by a law
+    that comes later than the start is counted in `further`.
     """
     try:
-        found = resolver.resolve([(path, root.walk(path))]).programs[0]
-    except MissingLibraries as error:
-        if any("stops here" in probe.outcome for lookup in error.lookups for probe in lookup.probes):
-            return REFUSED
-        return (), tuple(sorted({lookup.name for lookup in error.lookups}))
+        found = resolver.explore([(path, root.walk(path))]).programs[0]
     except OcidietError:
+        return REFUSED
+    levels = {level.level: level for level in found.levels}
+    seen = next((levels[level] for level in cpu if level in levels), found)
+    if any("stops here" in probe.outcome for lookup in seen.missing for probe in lookup.probes):
         return REFUSED
     if found.main.facts.interp:
         assert found.interp is not None
         assert found.interp.path == found.main.facts.interp
-    levels = {level.level: level for level in found.levels}
-    seen = next((levels[level] for level in cpu if level in levels), found)
     mapped: dict[tuple[int, ...], str] = {}
     for loaded in seen.objects:
-        if _mapped_at_start(loaded):
+        if loaded.reached_by in AT_START:
             mapped.setdefault(loaded.file.identity[:2], loaded.path)
-    return tuple(mapped.values()), ()
+        else:
+            assert loaded.reached_by in FURTHER
+            if further is not None:
+                further[loaded.reached_by] += 1
+    return tuple(mapped.values()), tuple(sorted({lookup.name for lookup in seen.missing}))
 
 
-def _mapped_at_start(loaded: Object) -> bool:
-    """Neither it nor what loads it is there by a law that comes later than the loader's start."""
-    by: Object | None = loaded
-    while by is not None and by.needed_by is not None:
-        assert by.reached_by in (*LISTED, *FURTHER)
-        if by.reached_by not in LISTED:
-            return False
-        by = by.needed_by
-    return True
+def told_by_ocidiet(
+    root: DiskRoot, files: Iterable[str], cpu: Sequence[str], search: Search
+) -> tuple[dict[str, Told], Counter[str]]:
+    """What one resolver finds for each file, and how many objects beyond what the loader lists."""
+    further: Counter[str] = Counter()
+    resolver = Resolver(root, Facts(), search)
+    return {path: resolved(resolver, root, path, cpu, further) for path in files}, further
 
 
-def counted(files: Mapping[str, str | None], loaders: Mapping[str, Told]) -> str:
+def counted(files: Mapping[str, str | None], loaders: Mapping[str, Told], further: Counter[str]) -> str:
     """How much was compared."""
     libraries = sum(interp is None for interp in files.values())
     objects = {path for opened, _ in loaders.values() for path in opened}
     missing = sum(bool(missing) for _, missing in loaders.values())
     return (
         f"{len(files) - libraries} programs and {libraries} libraries, with {len(objects)} objects; "
-        f"{missing} of them incomplete, {list(loaders.values()).count(REFUSED)} refused"
+        f"{missing} of them incomplete, {list(loaders.values()).count(REFUSED)} refused; "
+        f"further objects: {', '.join(f'{count} {by}' for by, count in sorted(further.items())) or 'none'}"
     )
 
 

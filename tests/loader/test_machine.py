@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Search
-from tests.loader.oracle import TRACED, counted, differing, elf_files, hwcaps, resolved, told_by_the_loader
+from tests.loader.oracle import TRACED, counted, differing, elf_files, hwcaps, told_by_ocidiet, told_by_the_loader
 from tests.support import need
 from tests.unit.elfmaker import INTERP
 
@@ -23,11 +22,8 @@ def test_machine_every_program_and_library_has_the_objects_that_its_loader_lists
     interps = elf_files("", "EM_X86_64", *DIRECTORIES)
     dynamic = {path: interp for path, interp in interps.items() if interp in (INTERP, None)}
     loaders = told_by_the_loader(["env", TRACED], INTERP, dynamic)
-    root = DiskRoot("", Record())
-    resolver = Resolver(root, Facts(), Search(HostPath("/")))
-    cpu = hwcaps([], INTERP)
-    ours = {path: resolved(resolver, root, path, cpu) for path in dynamic}
+    ours, further = told_by_ocidiet(DiskRoot("", Record()), dynamic, hwcaps([], INTERP), Search(HostPath("/")))
     with capsys.disabled():
-        print(f"\n{counted(dynamic, loaders)}")
+        print(f"\n{counted(dynamic, loaders, further)}")
     assert differing(ours, loaders) == {}
     assert len(dynamic) > 200
