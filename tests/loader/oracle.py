@@ -127,6 +127,11 @@ def resolved(
     return tuple(mapped.values()), tuple(sorted({lookup.name for lookup in seen.missing}))
 
 
+def normal(told: Told, cwd: Path) -> Told:
+    """With paths of the working directory written in one way."""
+    return tuple(os.path.normpath(cwd / path) for path in told[0]) if told[0] != ("refused",) else told[0], told[1]
+
+
 def told_by_ocidiet(
     root: DiskRoot, files: Iterable[str], cpu: Sequence[str], search: Search
 ) -> tuple[dict[str, Told], Counter[str]]:

@@ -6,7 +6,6 @@ library. The oracle is that library's loader, run by qemu; ocidiet reads the sam
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
 from pathlib import Path
@@ -17,7 +16,7 @@ from _pytest.mark import ParameterSet
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, NamedTuple, Search
-from tests.loader.oracle import TRACED, Told, hwcaps, listed, resolved
+from tests.loader.oracle import TRACED, Told, hwcaps, listed, normal, resolved
 from tests.loader.test_loader import CASES, WORDS
 from tests.support import clean_env, done, need
 
@@ -231,11 +230,6 @@ def sysroot(architecture: Architecture, top: Path) -> str:
     loader.symlink_to(f"../lib/{architecture.multiarch}/{loader.name}")
     (top / "etc/ld.so.cache").write_bytes(cache(architecture))
     return str(top)
-
-
-def normal(told: Told, cwd: Path) -> Told:
-    """With paths of the working directory written in one way."""
-    return tuple(os.path.normpath(cwd / path) for path in told[0]) if told[0] != ("refused",) else told[0], told[1]
 
 
 class Workshop:

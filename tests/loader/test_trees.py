@@ -15,10 +15,24 @@ from pathlib import Path
 
 import pytest
 
+from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Look, Record
 from ocidiet.model import HostPath, NamedTuple, ReachedBy, Search
-from tests.loader.oracle import TRACED, Told, counted, differing, elf_files, hwcaps, told_by_ocidiet, told_by_the_loader
-from tests.support import done, need, run
+from tests.loader.oracle import (
+    TRACED,
+    Told,
+    counted,
+    differing,
+    elf_files,
+    hwcaps,
+    listed,
+    normal,
+    resolved,
+    told_by_ocidiet,
+    told_by_the_loader,
+)
+from tests.loader.test_loader import CASES, WORDS
+from tests.support import clean_env, done, need, run
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +114,7 @@ def made(kind: Kind) -> str:
     else:
         shutil.rmtree(new, ignore_errors=True)
         pytest.skip(f"no {kind.architecture} tree from the mirror: {ended.stderr.strip().splitlines()[-3:]}")
+    (new / "proc").mkdir(exist_ok=True)
     (new / "etc/ld.so.conf").write_text(LD_SO_CONF)
     if kind.qemu:
         shutil.copy(shutil.which(kind.qemu) or "", new)
@@ -161,3 +176,25 @@ def test_trees_every_program_and_library_has_the_objects_that_its_loader_lists(
 def test_trees_without_a_cache_are_read_as_ldconfig_would_leave_them(kind: Kind) -> None:
     tree, files, loaders, cpu = examined(kind)
     assert differing(told_by_ocidiet(Uncached(tree, Record()), files, cpu, SEARCH)[0], loaders) == {}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_trees_newer_loader_and_ocidiet_open_the_same(case: Path, tmp_path: Path) -> None:
+    need("cc", "unshare")
+    kind = KINDS[0]
+    tree = made(kind)
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }\n")
+    done(["sh", "-c", WORDS + (case / "build.sh").read_text()], cwd, clean_env(SOURCE=str(tmp_path / "main.c")))
+    inside = Path(tree + str(cwd))
+    shutil.copytree(cwd, inside, symlinks=True)
+    try:
+        program = str(cwd / "program")
+        root = DiskRoot(tree, Record())
+        ours = resolved(Resolver(root, Facts(), Search(HostPath(str(cwd)))), root, program)
+        # The loader reads $ORIGIN of a program in /proc.
+        start = ["unshare", "--mount-proc", f"--root={tree}", f"--wd={cwd}", "/usr/bin/env", TRACED, program]
+        assert normal(ours, cwd) == normal(listed(start, kind.interp), cwd)
+    finally:
+        shutil.rmtree(inside)
