@@ -178,6 +178,19 @@ def test_trees_without_a_cache_are_read_as_ldconfig_would_leave_them(kind: Kind)
     assert differing(told_by_ocidiet(Uncached(tree, Record()), files, cpu, SEARCH)[0], loaders) == {}
 
 
+def test_trees_a_lesser_cpu_sees_what_its_loader_lists() -> None:
+    kind = KINDS[0]
+    tree = made(kind)
+    cpu = hwcaps(kind.start(tree), kind.interp)
+    root = DiskRoot(tree, Record())
+    resolver = Resolver(root, Facts(), SEARCH)
+    masks = [cpu[number:] for number in range(len(cpu) + 1)]
+    told = [resolved(resolver, root, GIT, mask) for mask in masks]
+    start = [*kind.start(tree, TRACED), kind.interp, "--glibc-hwcaps-mask"]
+    assert told == [listed([*start, ":".join(mask) or "none", GIT], kind.interp) for mask in masks]
+    assert (len(set(told)) > 1) == bool(cpu)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_trees_newer_loader_and_ocidiet_open_the_same(case: Path, tmp_path: Path) -> None:
     need("cc", "unshare")
