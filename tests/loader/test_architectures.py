@@ -16,8 +16,7 @@ from _pytest.mark import ParameterSet
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, NamedTuple, Search
-from tests.loader.oracle import TRACED, Told, hwcaps, listed, normal, resolved
-from tests.loader.test_loader import CASES, WORDS
+from tests.loader.oracle import PLAIN_CASES, TRACED, WORDS, Told, hwcaps, listed, normal, resolved
 from tests.support import clean_env, done, need
 
 pytestmark = pytest.mark.slow
@@ -106,7 +105,7 @@ OTHERS = [*(architecture.triplet for architecture in ARCHITECTURES), "x86_64-lin
 LEVELS = ["x86-64-v2", "x86-64-v3", "x86-64-v4", "power9", "power10", "z13", "z14", "z15", "z16", "z17", "v9"]
 # Those whose text is for this machine's own architecture are left out, and what not every cross compiler can do.
 UNPORTABLE = ("-m32", "x86_64", "patch", "-static-pie")
-CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in CASES}
+CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in PLAIN_CASES}
 PORTABLE = {name: text for name, text in CASES_TEXTS.items() if not any(word in text for word in UNPORTABLE)}
 
 _NO_TLS = "before 2.37 every loader looks into tls"

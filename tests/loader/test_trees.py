@@ -19,7 +19,9 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Look, Record
 from ocidiet.model import HostPath, NamedTuple, ReachedBy, Search
 from tests.loader.oracle import (
+    PLAIN_CASES,
     TRACED,
+    WORDS,
     Told,
     counted,
     differing,
@@ -31,7 +33,6 @@ from tests.loader.oracle import (
     told_by_ocidiet,
     told_by_the_loader,
 )
-from tests.loader.test_loader import CASES, WORDS
 from tests.support import clean_env, done, need, run
 
 pytestmark = pytest.mark.slow
@@ -191,7 +192,7 @@ def test_trees_a_lesser_cpu_sees_what_its_loader_lists() -> None:
     assert (len(set(told)) > 1) == bool(cpu)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", PLAIN_CASES, ids=lambda case: case.name)
 def test_trees_newer_loader_and_ocidiet_open_the_same(case: Path, tmp_path: Path) -> None:
     need("cc", "unshare")
     kind = KINDS[0]
