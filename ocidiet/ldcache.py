@@ -30,9 +30,12 @@ _EXTENSION_HWCAPS = 1
 _HWCAP_EXTENSION = 1 << 62
 _HWCAP_ISA_LEVELS = 0x3FF << 32
 
+# Before 2.37: the bits for tls/ and, on x86-64, for x86_64/, which every such machine has.
+_HWCAP_LEGACY = 1 << 63 | 1 << 1
+LEGACY = "legacy"
+
 # elf/ldconfig's flags: the low byte tells an ELF library for libc6, the next the architecture. By
 # (e_machine, bits): those that a loader takes for its own, the first of which is written.
-_FLAG_ELF = 0x0001
 _FLAG_LIBC6 = 0x0003
 _ARCHITECTURE = {
     (62, 64): (0x0303,),
@@ -122,15 +125,17 @@ class Cache:
 
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
-        its glibc-hwcaps subdirectory ("" for the baseline) and its path."""
-        wanted = (*_flags(machine, bits), _FLAG_ELF)
+        its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
+        wanted = _flags(machine, bits)
         found = []
         for flags, value, hwcap in self._entries.get(os.fsencode(name), ()):
             end = self._strings.find(b"\0", value)
             if flags not in wanted or end < 0:
                 continue
             level = ""
-            if hwcap:
+            if hwcap and not hwcap & ~_HWCAP_LEGACY:
+                level = LEGACY
+            elif hwcap:
                 number = hwcap & 0xFFFFFFFF
                 if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION or number >= len(self._hwcaps):
                     continue

@@ -27,9 +27,19 @@ def conf(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def preload(text: str) -> Iterator[str]:
-    """The names in an ld.so.preload."""
-    for line in text.split("\n"):
-        yield from line.partition("#")[0].replace(":", " ").split()
+    """The names in an ld.so.preload.
+
+    The loader looks for each further comment from the file's start on again, in as many bytes as
+    follow the one before: a late one is read as names (elf/rtld.c).
+    """
+    rest = len(text)
+    while (at := text.find("#", 0, rest)) >= 0:
+        rest -= at
+        end = text.find("\n", at + 1, at + rest)
+        end = at + rest if end < 0 else end
+        text = text[:at] + " " * (end - at) + text[end:]
+        rest -= end - at
+    yield from text.replace(":", " ").split()
 
 
 def path_file(text: str) -> tuple[str, ...]:

@@ -100,6 +100,14 @@ class Facts:
                 return found
         return None
 
+    def exports(self, file: File, names: Sequence[str]) -> bool:
+        """Whether the library `file` exports all of `names`. Raises `BadElf`."""
+        from ocidiet.elf import symbols
+
+        with OpenFile(file, self._held) as opened:
+            self._held = opened.held
+            return symbols.defines(opened.pread, file.identity.size_bytes, names)
+
 
 class Resolver:
     """Resolves programs inside one root; loaders, searches and facts are shared between them."""
@@ -108,8 +116,8 @@ class Resolver:
         self._root = root
         self._facts = facts
         self._search = search
-        self._cwd = search.cwd
-        self._loaders = Loaders(root, search, facts.ask)
+        self._cwd = search.cwd.rstrip("/")
+        self._loaders = Loaders(root, search, facts.ask, facts.exports)
         self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
     def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
@@ -216,11 +224,11 @@ class Resolver:
 
     def _dynamic(self, main: Object, interp: Object, notices: dict[Notice, None]) -> Program:
         loader = self._loaders.of(interp)
-        preloads: list[tuple[str, bool]] = [(name, True) for name in loader.preload]
+        preloads = loader.preload
         configs: tuple[Config, ...] = (loader.config,) if loader.config is not None else ()
         if loader.follows_glibc:
             listed, configs = self._loaders.preloaded(main)
-            preloads += [(name, False) for name in listed]
+            preloads = [*preloads, *listed]
         space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads)
         levels = []
         for level in loader.levels(main.facts):

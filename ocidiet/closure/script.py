@@ -78,9 +78,14 @@ def started_by_env(line: Line) -> Command | None:
 
 def _split(argument: str) -> list[str]:
     """The words that env(1) sees: the kernel gives it one argument, and `-S` divides that."""
-    if argument.startswith("--split-string"):
-        return argument[len("--split-string") :].lstrip("=").replace('"', "").replace("'", "").split()
     flags, divides, text = argument.partition("S")
-    if divides and flags.startswith("-") and not flags.strip("-iv0"):
-        return text.replace('"', "").replace("'", "").split()
-    return [argument]
+    if argument.startswith("--split-string"):
+        text = argument[len("--split-string") :].lstrip("=")
+    elif not divides or not flags.startswith("-") or flags.strip("-iv0"):
+        return [argument]
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []  # a quote without end: env(1) starts nothing

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from ocidiet.errors import BadElf, InputError, shown
 from ocidiet.model import TYPE_CHECKING, Edge, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
-from ocidiet.search import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +34,9 @@ class Space:
         loader: Loader,
         facts: Facts,
         dlopen: str,
-        preloads: Sequence[tuple[str, bool]],
+        preloads: Sequence[str],
         level: str = "",
     ) -> None:
-        """`preloads` are names, and whether one that is not found is missing or passed over."""
         self.better: set[str] = set()
         self.notices: dict[Notice, None] = {}
         self._main = main
@@ -52,9 +50,9 @@ class Space:
         self._in_vain = 0
         self._start()
         queue = [main]
-        for name, required in preloads:
+        for name in preloads:
             asker = main if loader.follows_glibc else interp
-            self._ask(name, asker, ReachedBy.PRELOAD, queue, "" if required else "preloaded by /etc/ld.so.preload")
+            self._ask(name, asker, ReachedBy.PRELOAD, queue, "to be preloaded")
         self._walk(queue)
         wanted = Priority.ALL[: Priority.ALL.index(dlopen) + 1] if dlopen in Priority.ALL else ()
         if wanted:
@@ -121,18 +119,27 @@ class Space:
         rest: list[Object] = []
         for position in range(len(facts.needed) + 1):
             for asked in facts.filters:
-                if asked.position == position:
-                    self._ask(asked.name, by, ReachedBy.FILTER, first, "" if asked.required else _SILENT)
+                absent = "" if asked.required else _SILENT
+                if asked.position == position and self._ask(asked.name, by, ReachedBy.FILTER, first, absent):
+                    self._put_before(by, self._edges[-1].found)
             if position < len(facts.needed):
                 self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
         queue[at + 1 : at + 1] = first
         queue += rest
 
+    def _put_before(self, by: Object, filtee: Object) -> None:
+        objects = self._objects
+        place = {id(found): at for at, found in enumerate(objects)}
+        at, there = place.get(id(by), 0), place.get(id(filtee), -1)
+        if there > at:
+            del objects[there]
+            objects.insert(at, filtee)
+
     def _ask(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
         """`by` asks for `name`: whether it is served. `absent` is what to say where it may be absent."""
         loader = self._loader
         name = loader.spelled(name, by)
-        if not name:
+        if loader.is_nothing(name):
             return True
         found = self._interp if loader.is_loader(name) else self._served.get(name)
         if found is None:
@@ -146,17 +153,18 @@ class Space:
                 elif absent != _SILENT:
                     self._notice(f"{name}: not found, {absent}: the loader goes on without it")
                 return False
-            if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
-                reached_by = by.reached_by
-            found = (
-                served if reached_by == ReachedBy.NEEDED else Object._make((*served[:-2], reached_by, served.probes))
-            )
-            self.better.update(found.better)
-            if found.owner is not None:
-                self._told_by_chance(found)
-            self._objects.append(found)
-            if self._add(found) is found:
-                queue.append(found)
+            found = served
+            if found is not self._interp:
+                if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
+                    reached_by = by.reached_by
+                if reached_by != ReachedBy.NEEDED:
+                    found = Object._make((*served[:-2], reached_by, served.probes))
+                self.better.update(found.better)
+                if found.owner is not None:
+                    self._told_by_chance(found)
+                self._objects.append(found)
+                if self._add(found) is found:
+                    queue.append(found)
         self._edges.append(Edge._make((by, name, found)))
         return True
 
@@ -176,18 +184,7 @@ class Space:
         names = f"{facts.audit or ''}:{facts.depaudit or ''}".split(":")
         for name in filter(None, names if self._loader.follows_glibc else ()):
             self._start()
-            # Asked for by the loader itself, to which the program's DT_RPATH counts alone.
-            interp = self._interp
-            asker = Object(
-                interp.name,
-                interp.walk,
-                interp.facts,
-                Rule.INTERP,
-                rpath_next=inherited(self._main),
-                reached_by=ReachedBy.INTERP,
-            )
-            queue: list[Object] = []
-            if self._try(name, asker, ReachedBy.AUDIT, queue) is not None:
+            if self._try(name, self._main, ReachedBy.AUDIT, []) is not None:
                 self._notice(f"{name}: not found, an audit module of {self._main.name}: the loader goes on without it")
 
     def _try(self, name: str, by: Object, reached_by: str, queue: list[Object]) -> list[Lookup] | None:
@@ -224,7 +221,9 @@ class Space:
                     count = len(self._objects)
                     missing: list[Lookup] = []
                     for soname in note.sonames:
-                        lacks = self._try(soname, by, ReachedBy.DLOPEN_NOTE, [])
+                        # musl looks for what anybody opens with the program's own paths.
+                        asker = by if self._loader.follows_glibc else self._main
+                        lacks = self._try(soname, asker, ReachedBy.DLOPEN_NOTE, [])
                         if lacks is None:
                             missing = []
                             break

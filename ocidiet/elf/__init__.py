@@ -34,7 +34,9 @@ EM_MIPS = 8
 
 MAX_PHNUM = 4096
 MAX_DYNAMIC_BYTES = 4 << 20
-MAX_STRING_BYTES = 4096
+MAX_INTERP_BYTES = 4096  # PATH_MAX: the kernel takes none longer
+MAX_STRING_BYTES = 1 << 16
+_USUAL_STRING_BYTES = 4096
 MAX_NEEDED = 65536
 MAX_TAGS = 1024
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
@@ -134,6 +136,8 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
         if len(raw) < 4:
             raise bad("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
         phnum = struct_of(order + fmt).unpack(raw)[0]
+    if not phnum:
+        raise bad("no program headers", "e_phnum", ehdr.size - 8)
     if phnum > MAX_PHNUM:
         raise bad(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
 
@@ -170,7 +174,7 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
         elif p_type == PT_DYNAMIC:
             dynamic = (offset, filesz, vaddr, here)
         elif p_type == PT_INTERP and interp is None:
-            if filesz > MAX_STRING_BYTES:
+            if filesz > MAX_INTERP_BYTES:
                 raise bad(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", here)
             text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", here)
             if b"\0" not in text or text[:1] == b"\0":
@@ -275,7 +279,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             low, high = 0, strsz
         else:
             # Linkers put these names together at one end of the table: one read of their span.
-            high = min(top + MAX_STRING_BYTES, strsz)
+            high = min(top + _USUAL_STRING_BYTES, strsz)
             if high - low > MAX_DYNAMIC_BYTES:
                 high = low
         text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
@@ -284,7 +288,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         for value in wanted:
             if value in names:
                 continue
-            end = text.find(b"\0", value - low, value - low + MAX_STRING_BYTES)
+            end = text.find(b"\0", value - low)
             raw = text[value - low : end]
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")

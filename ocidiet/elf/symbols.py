@@ -14,10 +14,12 @@ from ocidiet.elf import (
     headers,
     struct_of,
 )
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ocidiet.elf import Headers, Pread
+    from collections.abc import Sequence
+
+    from ocidiet.elf import Pread
 
 MAX_SYMBOLS_BYTES = 64 << 20
 # Of a larger string table, so few names are read one by one.
@@ -25,34 +27,58 @@ _NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 18, 1000
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 
+class _Table(NamedTuple):
+    """The dynamic symbols: (offset of the name in the strings, whether the file defines it)."""
+
+    symbols: list[tuple[int, bool]]
+    strtab: int
+    strsz: int
+
+
 def unwinds(pread: Pread, size_bytes: int) -> bool:
     """Whether the file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
     `parse`."""
-    read = headers(pread, size_bytes)
-    if read.dynamic is None:
-        return False
-    single = dict(zip(*dynamic(size_bytes, read), strict=True))
-    strtab, symtab = [file_offset(read.loads, single.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB)]
-    if strtab is None or symtab is None:
-        return False
-    symbol = struct_of(read.order + _SYM[read.ei_class])
-    count = _symbol_count(pread, size_bytes, read, single)
-    length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
-    table = pread(length, symtab)
-    rows = symbol.iter_unpack(table[: len(table) - len(table) % symbol.size])
-    undefined = [row[0] for row in rows if row[2] == 0]
-    strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
-    if strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
+    table = _table(pread, size_bytes, defined_too=False)
+    undefined = [at for at, defined in table.symbols if not defined]
+    if table.strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
         longest = max(map(len, UNWINDERS))
-        return any(pread(longest, strtab + at).startswith(UNWINDERS) for at in undefined)
-    strings = pread(min(strsz, MAX_SYMBOLS_BYTES), strtab)
+        return any(pread(longest, table.strtab + at).startswith(UNWINDERS) for at in undefined)
+    strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)
     return any(strings.startswith(UNWINDERS, at) for at in undefined)
 
 
-def _symbol_count(pread: Pread, size_bytes: int, read: Headers, single: dict[int, int]) -> int:
-    """How many symbols may be undefined: those that DT_GNU_HASH leaves out, or all of DT_HASH."""
-    for tag, field in ((DT_GNU_HASH, 4), (DT_HASH, 4)):
-        at = file_offset(read.loads, single.get(tag, -1), size_bytes)
-        if at is not None and len(data := pread(4, at + field)) == 4:
-            return int(struct_of(read.order + "I").unpack(data)[0])
-    return 0
+def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
+    """Whether the file exports all of `names`. Raises `BadElf`, as `parse`."""
+    table = _table(pread, size_bytes, defined_too=True)
+    strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)
+    wanted = [name.encode() + b"\0" for name in names]
+    if not all(name in strings for name in wanted):
+        return False
+    defined = [at for at, is_defined in table.symbols if is_defined]
+    return all(any(strings.startswith(name, at) for at in defined) for name in wanted)
+
+
+def _table(pread: Pread, size_bytes: int, defined_too: bool) -> _Table:
+    read = headers(pread, size_bytes)
+    if read.dynamic is None:
+        return _Table([], 0, 0)
+    single = dict(zip(*dynamic(size_bytes, read), strict=True))
+    strtab, symtab, gnu_hash, sysv_hash = [
+        file_offset(read.loads, single.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
+    ]
+    if strtab is None or symtab is None:
+        return _Table([], 0, 0)
+    symbol = struct_of(read.order + _SYM[read.ei_class])
+    # What DT_GNU_HASH leaves out is undefined; an empty one leaves out nothing. DT_HASH knows all of
+    # them; else they reach to the strings, where every linker puts those.
+    count = max(strtab - symtab, 0) // symbol.size
+    for at, usable in ((gnu_hash, not defined_too), (sysv_hash, True)):
+        data = pread(4, at + 4) if at is not None and usable else b""
+        told = int(struct_of(read.order + "I").unpack(data)[0]) if len(data) == 4 else 0
+        if told > 1:
+            count = told
+            break
+    length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
+    rows = pread(length, symtab)
+    found = [(row[0], row[2] != 0) for row in symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])]
+    return _Table(found, strtab, min(single.get(DT_STRSZ, 0), size_bytes - strtab))

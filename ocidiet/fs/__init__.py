@@ -11,6 +11,9 @@ that is put in a directory's place between two calls, nor a link of procfs, whos
 
 from __future__ import annotations
 
+import errno
+import os
+
 from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record
 from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root"]
 
 MAX_LINKS = 40
+_MAX_PATH_BYTES = 4095  # PATH_MAX counts the NUL behind it
 
 
 class Root:
@@ -57,6 +61,8 @@ class Root:
         """
         asked, links = path, 0
         hops: tuple[Hop, ...] = ()
+        if len(path) > _MAX_PATH_BYTES // 4 and len(os.fsencode(path)) > _MAX_PATH_BYTES:
+            return Walk(asked, (Hop(path, None),), "failed", os.strerror(errno.ENAMETOOLONG).lower(), None)
         while True:
             parent, _, name = path.rpartition("/")
             if name in ("", ".", ".."):

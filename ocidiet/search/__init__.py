@@ -15,7 +15,7 @@ from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, about, inherited
 from ocidiet.search.tokens import expand, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ocidiet.errors import OcidietError
     from ocidiet.fs import Root
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Loader = Glibc | Musl
     Read = Callable[[File], "ElfFacts | OcidietError"]
     """What a file says when it is parsed, or why it cannot be."""
+    Exports = Callable[[File, Sequence[str]], bool]
+    """Whether a library exports all of these symbols."""
 
 __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders", "inherited", "moved"]
 
@@ -38,10 +40,11 @@ _LD_SO_PRELOAD = "/etc/ld.so.preload"
 class Loaders:
     """The loaders of one root; each, and the root's ld.so.cache, is read once."""
 
-    def __init__(self, root: Root, search: Search, read: Read) -> None:
+    def __init__(self, root: Root, search: Search, read: Read, exports: Exports) -> None:
         self._root = root
         self._search = search
         self._read = read
+        self._exports = exports
         self._caches: dict[bool, Cache | Simulated] = {}
         self._preloaded: tuple[list[str], Walk] | None = None
         self._known: dict[tuple[str, str], Loader] = {}
@@ -59,7 +62,7 @@ class Loaders:
         if b"/etc/ld-musl-" in content:
             from ocidiet.search.musl import Musl
 
-            return Musl(self._root, self._search, self._read, interp, content, self.content)
+            return Musl(self._root, self._search, self._read, self._exports, interp, content, self.content)
         facts = interp.facts
         known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
         cache = self._caches.get(facts.little_endian)

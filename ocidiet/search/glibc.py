@@ -5,6 +5,7 @@ is silent.
 from __future__ import annotations
 
 from ocidiet.errors import BadElf, OcidietError
+from ocidiet.ldcache import LEGACY
 from ocidiet.model import TYPE_CHECKING, Lookup, NamedTuple, Object, Probe, ReachedBy, Rule
 from ocidiet.search.tokens import expand, origin, tokens
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Candidate = tuple[str, How]
 
 DF_1_NODEFLIB = 0x800
+_VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 DF_1_PIE = 0x08000000
 HWCAPS = "glibc-hwcaps"
 
@@ -161,6 +163,10 @@ class Glibc:
         """Whether a name is the loader's whatever it was opened as: to glibc none is."""
         return False
 
+    def is_nothing(self, name: str) -> bool:
+        """Whether no file serves a name, and none is missed: the kernel's own objects, and no name at all."""
+        return not name or name in _VDSO
+
     def spelled(self, name: str, by: Object) -> str:
         """`name` as it is looked for: with its tokens expanded."""
         return expand(name, self._tokens(by)) if "$" in name else name
@@ -213,7 +219,8 @@ class Glibc:
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
-            if walk.kind in ("loop", "failed"):
+            # What is wrong with a directory ends nothing, nor what is in a subdirectory of it.
+            if walk.kind in ("loop", "failed") and not subdir and self._is_directory(path.rpartition("/")[0]):
                 ended = (rule, id(owner))
         return Lookup(name, by, tuple(tried), None)
 
@@ -245,15 +252,20 @@ class Glibc:
     def _cached(self, name: str, facts: ElfFacts, level: str, better: dict[str, None]) -> tuple[str, str]:
         levels = self.levels(facts)
         active = levels[levels.index(level) :] if level else ()
-        best, subdir, rank = "", "", len(levels) + 1
+        best, subdir, rank = "", "", len(levels) + 2
         for hwcap, path in self._cache.entries(name, facts.machine, facts.bits):
             if hwcap in levels:
                 better[hwcap] = None
-            if hwcap and hwcap not in active:
+            if hwcap == LEGACY:
+                inside = next((one for one in self._legacy if path.endswith(f"/{one}/{name}")), "")
+                own = len(levels) if inside else rank
+            elif hwcap and hwcap not in active:
                 continue
-            own = levels.index(hwcap) if hwcap else len(levels)
+            else:
+                inside = f"{HWCAPS}/{hwcap}" if hwcap else ""
+                own = levels.index(hwcap) if hwcap else len(levels) + 1
             if own < rank:
-                best, subdir, rank = path, f"{HWCAPS}/{hwcap}" if hwcap else "", own
+                best, subdir, rank = path, inside, own
         return best, subdir
 
     def _listed(

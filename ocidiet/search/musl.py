@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Root
     from ocidiet.model import ElfFacts, Search, Walk
-    from ocidiet.search import Read
+    from ocidiet.search import Exports, Read
     from ocidiet.search.glibc import Candidate
 
 _DEFAULT_PATH = ("/lib", "/usr/local/lib", "/usr/lib")
 # Libraries that musl is itself, whatever follows the dot.
+_LIBC_SYMBOLS = ("__libc_start_main", "stdin")
+# The buffer in which a path list's item and a name are put together: 2 * NAME_MAX + 2.
+_MAX_SEARCHED_BYTES = 512
 _RESERVED = tuple(f"lib{name}." for name in ("c", "pthread", "rt", "m", "dl", "util", "xnet"))
 
 
@@ -31,6 +34,7 @@ class Musl:
         root: Root,
         search: Search,
         read: Read,
+        exports: Exports,
         interp: Object,
         content: bytes,
         read_whole: Callable[[Walk], bytes],
@@ -42,9 +46,10 @@ class Musl:
         self._root = root
         self._search = search
         self._read = read
+        self._exports = exports
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path
-        self._interp_name = interp.name
+        self._interp = interp
         self._system_path: tuple[str, ...] = _DEFAULT_PATH
         self._system_rule = Rule.DEFAULT
         at = content.find(b"/etc/ld-musl-")
@@ -61,11 +66,18 @@ class Musl:
         search alone, by which a file known by its path gets a short name."""
         if "/" in found.name:
             return ()
-        return (found.name,) if mapped is found else (found.name, mapped.path.rpartition("/")[2])
+        if mapped is found:
+            return (found.name,)
+        # It has its short name already, unless it was opened by its path.
+        return (mapped.path.rpartition("/")[2],) if "/" in mapped.name else ()
 
     def is_loader(self, name: str) -> bool:
         """Whether `name` is the loader's own, searched for nowhere."""
-        return name.startswith(_RESERVED) or name == self._interp_name
+        return name.startswith(_RESERVED) or name == self._interp.name
+
+    def is_nothing(self, _name: str) -> bool:
+        """Whether no file serves a name, and none is missed: to musl none is."""
+        return False
 
     def spelled(self, name: str, _by: Object) -> str:
         """`name` as it is looked for: musl expands no tokens in names."""
@@ -79,12 +91,21 @@ class Musl:
         """What serves `name`, or the search that found nothing. `level` has no meaning here."""
         del level
         lookup = self.lookup(name, by, main)
+        if lookup.found is not None and self._is_libc(lookup.found):
+            return self._interp
         return lookup.found or lookup
+
+    def _is_libc(self, found: Object) -> bool:
+        """Whether a library is taken for a second libc, and musl itself for it."""
+        return self._exports(found.file, _LIBC_SYMBOLS)
 
     def lookup(self, name: str, by: Object, main: Object) -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`."""
         tried: list[Probe] = []
         for path, (rule, item, owner, _) in self._candidates(name, by, main):
+            if rule != Rule.ABSOLUTE and len(os.fsencode(path)) >= _MAX_SEARCHED_BYTES:
+                tried.append(Probe(path, rule, "longer than musl looks for"))
+                continue
             walk = self._root.walk(path)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):

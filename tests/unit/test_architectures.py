@@ -84,7 +84,8 @@ def cache(order: str, name: str) -> bytes:
     at = 48 + 24 * len(ROWS)
     strings = name.encode() + b"\0"
     entries = b""
-    for row in ROWS:
+    # An entry without a mark of the ABI is both i386's and armhf's: here it comes last.
+    for row in sorted(ROWS, key=lambda row: row.flags == 0x0003):
         entries += struct.pack(order + "iIIIQ", row.flags, at, at + len(strings), 0, 0)
         strings += f"/opt/{row.name}/{name}\0".encode()
     header = (b"glibc-ld.so.cache1.1", len(ROWS), len(strings), 2 if order == LE else 3, 0)

@@ -142,7 +142,7 @@ def test_places_searched_in_vain_are_bounded(tmp_path: Path) -> None:
 def test_name_with_a_zero_byte_is_no_file(tmp_path: Path) -> None:
     names = {"/main": program("a"), "/lib64/a": LIB, "/etc/ld.so.preload": b"/lib64/\0a"}
     assert [notice.text for notice in resolve(tmp_path, names).notices] == [
-        "/lib64/\\x00a: not found, preloaded by /etc/ld.so.preload: the loader goes on without it"
+        "/lib64/\\x00a: not found, to be preloaded: the loader goes on without it"
     ]
 
 

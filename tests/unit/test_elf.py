@@ -286,12 +286,12 @@ def test_bad_elf_wherever_the_file_ends(bits: int, order: str) -> None:
         pytest.param(random.Random(1).randbytes(4096), "not an ELF file", id="random"),
         pytest.param(b"INPUT(/lib/libc.so.6)", "not an ELF file", id="linker script"),
         pytest.param(
-            make(soname="x" * 4097), "name without end (DT_STRTAB at offset 0xf1)", id="name of more than 4096 bytes"
+            make(soname="x" * 65537), "name without end (DT_STRTAB at offset 0xf1)", id="name of more than 65536 bytes"
         ),
         pytest.param(
-            make(needed=["x" * 4097, "y"]),
+            make(needed=["x" * 65537, "y"]),
             "name without end (DT_STRTAB at offset 0x101)",
-            id="name of more than 4096 bytes, and one behind it",
+            id="name of more than 65536 bytes, and one behind it",
         ),
         pytest.param(
             make(needed=["x"] * 65537), "more than 65536 needed names (PT_DYNAMIC at offset 0xb0)", id="needed"

@@ -279,7 +279,7 @@ def test_open_file_reuses_what_is_held_of_the_same_root_alone(tmp_path: Path) ->
 @pytest.fixture
 def deep(tmp_path: Path) -> Iterator[str]:
     """A directory below `tmp_path`, deeper than the kernel takes a path, with a file `x`."""
-    path = "/dir" * 1200
+    path = "/dir" * 1010
     fd = os.open(tmp_path, os.O_PATH)
     for name in path.split("/")[1:]:
         os.mkdir(name, dir_fd=fd)
