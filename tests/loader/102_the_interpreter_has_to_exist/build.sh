@@ -1,0 +1,2 @@
+# A program whose PT_INTERP names no file is not started.
+program -Wl,-dynamic-linker,/no/such/ld.so

@@ -1,0 +1,2 @@
+# A static program needs nothing.
+cc -static -o program "$MAIN"

@@ -1,2 +1,0 @@
-# A static program needs nothing.
-cc -static -o program "$SOURCE"

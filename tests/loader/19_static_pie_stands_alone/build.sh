@@ -1,2 +1,0 @@
-# A static PIE has a dynamic section and needs nothing.
-cc -static-pie -o program "$SOURCE"

@@ -1,0 +1,7 @@
+# musl: all names that are not found, wherever in the closure.
+musl "$PWD/m"
+lib libx.so
+lib liby.so
+lib liba.so libx.so
+program liba.so liby.so "-Wl,-rpath,$PWD"
+rm libx.so liby.so

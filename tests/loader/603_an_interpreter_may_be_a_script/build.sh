@@ -1,0 +1,6 @@
+# The interpreter may be a script itself.
+root
+program
+mv program real
+script two '#!/real'
+script program '#!/two'

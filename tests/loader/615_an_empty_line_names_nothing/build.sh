@@ -1,0 +1,3 @@
+# A first line that names nothing starts nothing.
+root
+script program '#! \t'

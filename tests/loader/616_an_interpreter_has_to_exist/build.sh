@@ -1,0 +1,3 @@
+# A script whose interpreter is absent is not started.
+root
+script program '#!/none'

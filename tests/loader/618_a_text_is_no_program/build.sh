@@ -1,0 +1,3 @@
+# A text without `#!` starts nothing.
+root
+script program 'echo hello'

@@ -1,0 +1,3 @@
+# A program that ends within its ELF header starts nothing.
+program
+truncate -s 40 program

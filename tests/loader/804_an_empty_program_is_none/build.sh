@@ -1,0 +1,3 @@
+# An empty file starts nothing.
+: >program
+chmod +x program

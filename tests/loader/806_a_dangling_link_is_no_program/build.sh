@@ -1,0 +1,2 @@
+# A link that leads nowhere is no program.
+ln -s gone program

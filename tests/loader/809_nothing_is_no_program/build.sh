@@ -1,0 +1,2 @@
+# A program has to exist.
+: >other
