@@ -17,9 +17,9 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.model import HostPath, Program, Rule, Search
+from tests.loader.answers import NO_INTERP, REFUSED, Opened, Told, not_found, told_by_the_loader
 from tests.loader.case import Case
 from tests.loader.laws import CASES, README, laws
-from tests.loader.answers import NO_INTERP, REFUSED, Opened, Told, not_found, told_by_the_loader
 
 ABSENT = ("no such file", "no such directory", "is not executable")
 
