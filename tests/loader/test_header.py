@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loader.answers import Told, told_by_the_loader
 from tests.loader.case import Case
+from tests.loader.cases import Told, told_by_the_loader
 from tests.loader.test_loader import told_by_ocidiet
 
 BUILD = """\

@@ -17,8 +17,8 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.model import HostPath, Program, Rule, Search
-from tests.loader.answers import NO_INTERP, REFUSED, Opened, Told, not_found, told_by_the_loader
 from tests.loader.case import Case
+from tests.loader.cases import NO_INTERP, REFUSED, Opened, Told, not_found, told_by_the_loader
 from tests.loader.laws import CASES, README, laws
 
 ABSENT = ("no such file", "no such directory", "is not executable")
