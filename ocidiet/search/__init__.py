@@ -61,7 +61,7 @@ class Loaders:
 
             return Musl(self._root, self._search, self._read, interp, content, self.content)
         facts = interp.facts
-        known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0])
+        known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
         cache = self._caches.get(facts.little_endian)
         if cache is None:
             cache = self._caches[facts.little_endian] = self._cache(known.default_dirs, facts.little_endian)

@@ -38,15 +38,19 @@ _LEGACY = {
     (3, 32): ("tls/i686/sse2", "tls/i686", "tls/sse2", "tls", "i686/sse2", "i686", "sse2"),
     (183, 64): ("tls/aarch64", "tls", "aarch64"),
 }
+_LEGACY_OF_ALL = ("tls",)
 _LEGACY_ENDED = (2, 37)
 
 _MAX_DIRS = 64
 # Where the loader's own data tells nothing.
 _FALLBACK = {(3, 32): ("/lib", "/usr/lib"), (40, 32): ("/lib", "/usr/lib")}
+_FALLBACK[62, 32] = ("/libx32", "/usr/libx32")
 _FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
 
-# The bits of e_flags in which a library must agree with its program: the ABI for floating point.
-_FLOAT_ABI = {243: 0x000E, 258: 0x0007, 40: 0x0600, 8: 0x0400}
+# The bits of e_flags in which a library must agree with the loader (sysdeps/*/dl-machine.h,
+# `elf_machine_matches_host`); of the machines behind them, one that has none of them agrees as well.
+_ABI_FLAGS = {243: 0x0006, 258: 0x0007, 8: 0x0400, 40: 0x0600, 21: 0x0003}
+_MAY_BE_UNMARKED = (40, 21)
 
 
 class About(NamedTuple):
@@ -58,17 +62,19 @@ class About(NamedTuple):
     """`$LIB`."""
     legacy: tuple[str, ...]
     """Subdirectories that are looked into before a directory itself, on every CPU."""
+    e_flags: int = 0
+    """The loader's own."""
 
 
-def about(loader: bytes, machine: int, bits: int, directory: str) -> About:
+def about(loader: bytes, machine: int, bits: int, directory: str, e_flags: int = 0) -> About:
     """What the loader's bytes tell; `directory` is where its file lies."""
     found = system_dirs(loader, directory) or _FALLBACK.get((machine, bits), ("/lib64", "/usr/lib64"))
     whole, _, last = found[0].lstrip("/").rpartition("/")
     lib = f"{whole}/{last}" if whole else last
     if whole and lib.encode() + b"\0" not in loader and last.encode() + b"\0" in loader:
         lib = last
-    legacy = _LEGACY.get((machine, bits), ()) if _version(loader) < _LEGACY_ENDED else ()
-    return About(found, lib, legacy)
+    legacy = _LEGACY.get((machine, bits), _LEGACY_OF_ALL) if _version(loader) < _LEGACY_ENDED else ()
+    return About(found, lib, legacy, e_flags)
 
 
 def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
@@ -80,7 +86,9 @@ def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
     own: tuple[str, ...] = ()
     at = loader.find(b"/\0")
     while at >= 0:
-        start = loader.rfind(b"\0", 0, at) + 1
+        start = max(loader.rfind(b"\0", 0, at) + 1, at - 256)
+        # The first string may stand behind code.
+        start += max((i + 1 for i, byte in enumerate(loader[start:at]) if not 0x20 < byte < 0x7F), default=0)
         run: list[str] = []
         while loader[start : start + 1] == b"/" and len(run) < _MAX_DIRS:
             end = loader.find(b"\0", start)
@@ -133,6 +141,7 @@ class Glibc:
         self._search = search
         self._read = read
         self._legacy = known.legacy
+        self._e_flags = known.e_flags
         self._cache = cache
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path.replace(";", ":")
@@ -309,9 +318,9 @@ class Glibc:
             return Passed(facts.message.partition(": ")[2], fatal=False)
         if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):
             return Passed(_for_another(facts.bits, facts.machine), fatal=False)
-        mask = _FLOAT_ABI.get(facts.machine, 0)
-        if mask and facts.e_flags & mask != mine.e_flags & mask:
-            return Passed(f"for another floating point ABI (e_flags {facts.e_flags:#x})", fatal=False)
+        mark = facts.e_flags & _ABI_FLAGS.get(facts.machine, 0)
+        if mark != self._e_flags & _ABI_FLAGS.get(facts.machine, 0) and (mark or facts.machine not in _MAY_BE_UNMARKED):
+            return Passed(f"for another ABI (e_flags {facts.e_flags:#x})", fatal=False)
         if not facts.dynamic or facts.fixed or facts.flags_1 & DF_1_PIE:
             return Passed("a program, no library", fatal=True)
         return facts

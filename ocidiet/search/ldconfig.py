@@ -92,4 +92,6 @@ class Simulated:
         for key, rows in by_machine.items():
             entries = self._entries.setdefault(key, {})
             for entered, name in ldconf.best_files(rows).items():
-                entries.setdefault(entered, []).append((level, f"{directory}/{name}"))
+                # ldconfig enters the link of the SONAME, which it would make; below glibc-hwcaps the file.
+                linked = not level and self._root.walk(f"{directory}/{entered}").file is not None
+                entries.setdefault(entered, []).append((level, f"{directory}/{entered if linked else name}"))

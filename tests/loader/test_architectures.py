@@ -11,7 +11,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
@@ -109,15 +108,6 @@ LEVELS = ["x86-64-v2", "x86-64-v3", "x86-64-v4", "power9", "power10", "z13", "z1
 UNPORTABLE = ("-m32", "x86_64", "patch", "-static-pie", "vdso", "hwcaps")
 CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in CASES if is_plain(case)}
 PORTABLE = {name: text for name, text in CASES_TEXTS.items() if not any(word in text for word in UNPORTABLE)}
-
-_NO_TLS = "before 2.37 every loader looks into tls"
-DIFFERING = {
-    "arm-linux-gnueabihf": "its loader's default directories follow code, not a NUL",
-    "e_flags tell of an ABI, or of none, powerpc64le-linux-gnu": "the ABI in ppc64's e_flags is not looked at",
-    "subdirectories of old, powerpc64le-linux-gnu": _NO_TLS,
-    "subdirectories of old, riscv64-linux-gnu": _NO_TLS,
-    "subdirectories of old, s390x-linux-gnu": _NO_TLS,
-}
 
 # The words of a case know beside `cc` these variables: OTHERS, FOREIGN, WRONG, UNMARKED, LEVELS,
 # MULTIARCH, PLATFORM, SYSROOT.
@@ -272,22 +262,15 @@ class Workshop:
         return normal(ours, cwd), normal(listed([*self.qemu, "-E", TRACED, program], self.interp, cwd), cwd)
 
 
-def marked(architecture: Architecture, name: str) -> ParameterSet:
-    """A row of a test, which is to fail where ocidiet is known to differ."""
-    reason = DIFFERING.get(architecture.multiarch) or DIFFERING.get(f"{name}, {architecture.multiarch}")
-    marks = [pytest.mark.xfail(reason=reason)] if reason else []
-    return pytest.param(architecture, name, marks=marks, id=f"{architecture.multiarch}-{name}")
-
-
-@pytest.mark.parametrize(("architecture", "name"), [marked(one, "all") for one in ARCHITECTURES])
-def test_architectures_have_one_law(architecture: Architecture, name: str, tmp_path: Path) -> None:
-    del name
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.multiarch)
+def test_architectures_have_one_law(architecture: Architecture, tmp_path: Path) -> None:
     workshop = Workshop(architecture, tmp_path)
     told = {case: workshop.told(case, text) for case, text in PORTABLE.items()}
     assert {case: ours for case, (ours, _) in told.items()} == {case: loader for case, (_, loader) in told.items()}
 
 
-@pytest.mark.parametrize(("architecture", "name"), [marked(one, name) for one in ARCHITECTURES for name in OWN])
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.multiarch)
+@pytest.mark.parametrize("name", OWN)
 def test_architectures_have_laws_of_their_own(architecture: Architecture, name: str, tmp_path: Path) -> None:
     ours, loader = Workshop(architecture, tmp_path).told("cwd", OWN[name])
     assert ours == loader

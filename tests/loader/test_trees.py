@@ -172,7 +172,6 @@ def test_trees_every_program_and_library_has_the_objects_that_its_loader_lists(
     assert any("/glibc-hwcaps/" in path for path in loaders[GIT][0]) == bool(cpu)
 
 
-@pytest.mark.xfail(reason="ldconfig enters the link of the SONAME, not the file behind it")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.architecture)
 def test_trees_without_a_cache_are_read_as_ldconfig_would_leave_them(kind: Kind) -> None:
     tree, files, loaders, cpu = examined(kind)
