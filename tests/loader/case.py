@@ -13,7 +13,13 @@ from tests.support import clean_env, done, need, run
 from tests.unit.elfmaker import INTERP
 
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
+WORDS = f". {HERE}/words.sh\n"
+"""What a case's text goes behind."""
+
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
+
+# What other loaders than this machine's, or not in this way, are asked for.
+SPECIAL = {"root", "musl", "option", "told", "next", "INTERP"}
 
 
 def make_objects(made: Path) -> None:
@@ -29,6 +35,18 @@ def make_objects(made: Path) -> None:
         shutil.copy("/lib/x86_64-linux-musl/libc.so", made)
 
 
+def words(text: str) -> set[str]:
+    """The words that a case's text uses."""
+    return set(re.findall(r"^\w+", text, re.MULTILINE))
+
+
+def is_plain(directory: Path) -> bool:
+    """Whether a case is of one program, which a loader of glibc's lists without being told anything."""
+    text = (directory / "build.sh").read_text()
+    beyond = any(text_of_it in text for text_of_it in ("-dynamic-linker", "mv program program"))
+    return directory.name < "3" and not beyond and not words(text) & SPECIAL
+
+
 class Case:
     """The directory of a case; its `programs` and `interp` are paths as the loader has them."""
 
@@ -38,13 +56,13 @@ class Case:
         for made in (self._aside, cwd):
             made.mkdir()
         text = (directory / "build.sh").read_text()
-        words = set(re.findall(r"^\w+", text, re.MULTILINE))
-        if "musl" in words:
+        used = words(text)
+        if "musl" in used:
             need("musl-gcc")
-        if "root" in words:
+        if "root" in used:
             need("ldconfig", root=True)
         env = clean_env(CASES=str(HERE), ASIDE=str(self._aside), OBJECTS=str(objects))
-        done(["sh", "-c", f". {HERE}/words.sh\n{text}"], cwd, env)
+        done(["sh", "-c", WORDS + text], cwd, env)
         self.root = f"{cwd}/root" if (cwd / "root").is_dir() else ""
         self.cwd = "/" if self.root else str(cwd)
         names = sorted(path.name for path in Path(self.root or cwd).glob("program*"))

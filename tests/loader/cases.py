@@ -65,7 +65,7 @@ def _all(case: Case) -> tuple[dict[tuple[str, str], Opened], list[str]]:
             mask = ":".join(LEVELS[: LEVELS.index(level) + 1] if level else ["none"])
             argv = [case.interp, "--glibc-hwcaps-mask", mask, program]
         elif case.told("listed"):
-            argv = [case.interp, program]
+            argv = [case.interp, "--list", program]
         ended = case.started(argv, **env)
         if isinstance(ended, OSError):
             lacks = isinstance(ended, (FileNotFoundError, PermissionError)) and os.path.isfile(case.root + program)
@@ -88,7 +88,7 @@ def _opened(case: Case, program: str, stdout: str, stderr: str, status: int) -> 
         return REFUSED
     if case.told("script"):
         return [path for process in stderr.split("\2")[:-1] for path in _process(case, process)]
-    if case.told("runs"):
+    if case.told("runs") and not case.told("listed"):
         paths = stdout.split("\0")
     else:
         paths = [line.partition(" => ")[2] or line for line in lines if line != "statically linked"]

@@ -17,7 +17,6 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot
 from ocidiet.model import ReachedBy, Search
-from tests.loader.laws import CASES
 from tests.support import done, run
 
 Told = tuple[tuple[str, ...], tuple[str, ...]]
@@ -25,26 +24,6 @@ Told = tuple[tuple[str, ...], tuple[str, ...]]
 TRACED = "LD_TRACE_LOADED_OBJECTS=1"
 NO_FILES = ("linux-vdso.so.1", "linux-vdso64.so.1", "linux-gate.so.1", "statically linked", "")
 REFUSED: Told = (("refused",), ())
-
-# The words of the cases that need no more than a compiler, whichever it is, for trees and machines that are
-# not this one; and these cases.
-WORDS = """\
-set -eu
-lib() {
-    mkdir -p "$(dirname "$1")"
-    path=$1
-    shift
-    cc -shared -o "$path" -x c /dev/null -x none "-Wl,-soname,$(basename "$path")" -Wl,--no-as-needed -nostdlib "$@"
-}
-program() {
-    cc -o program "$SOURCE" -Wl,--no-as-needed,--allow-shlib-undefined,--unresolved-symbols=ignore-all "$@"
-}
-patch() { printf "$3" | dd of="$1" bs=1 seek="$(($2))" conv=notrunc status=none; }
-"""
-_MORE_WORDS = re.compile(
-    r"^(at|renamed|option|told|root|musl|opener|note|script)\b|\$\(at |ldconfig|OBJECTS|EMPTY|MAIN", re.MULTILINE
-)
-PLAIN_CASES = [case for case in CASES if not _MORE_WORDS.search((case / "build.sh").read_text())]
 
 # What a loader maps when it starts a program; what comes later, or into another name space.
 AT_START = (ReachedBy.NEEDED, ReachedBy.PRELOAD, ReachedBy.FILTER, ReachedBy.HWCAPS)

@@ -15,7 +15,9 @@ import pytest
 from ocidiet.closure import Facts, Resolver
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, NamedTuple, Search
-from tests.loader.oracle import PLAIN_CASES, TRACED, WORDS, Told, hwcaps, listed, normal, resolved
+from tests.loader.case import WORDS, is_plain
+from tests.loader.laws import CASES, HERE
+from tests.loader.oracle import TRACED, Told, hwcaps, listed, normal, resolved
 from tests.support import clean_env, done, need
 
 pytestmark = pytest.mark.slow
@@ -103,8 +105,8 @@ ARCHITECTURES = [AARCH64, ARMHF, I386, PPC64LE, RISCV64, S390X]
 OTHERS = [*(architecture.triplet for architecture in ARCHITECTURES), "x86_64-linux-gnux32", "x86_64-linux-gnu"]
 LEVELS = ["x86-64-v2", "x86-64-v3", "x86-64-v4", "power9", "power10", "z13", "z14", "z15", "z16", "z17", "v9"]
 # Those whose text is for this machine's own architecture are left out, and what not every cross compiler can do.
-UNPORTABLE = ("-m32", "x86_64", "patch", "-static-pie")
-CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in PLAIN_CASES}
+UNPORTABLE = ("-m32", "x86_64", "patch", "-static-pie", "vdso", "hwcaps")
+CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in CASES if is_plain(case)}
 PORTABLE = {name: text for name, text in CASES_TEXTS.items() if not any(word in text for word in UNPORTABLE)}
 
 # The words of a case know beside `cc` these variables: OTHERS, FOREIGN, WRONG, UNMARKED, LEVELS,
@@ -231,9 +233,11 @@ class Workshop:
         self.root = sysroot(architecture, top / "sysroot")
         (top / "bin").mkdir()
         (top / "bin/cc").symlink_to(shutil.which(f"{architecture.triplet}-gcc") or "")
-        (top / "main.c").write_text("int main(void) { return 0; }\n")
+        done([top / "bin/cc", "-c", "-o", top / "main.o", HERE / "main.c"])
+        done([top / "bin/cc", "-c", "-o", top / "empty.o", "-x", "c", "/dev/null"])
         self.env = clean_env(
-            SOURCE=str(top / "main.c"),
+            OBJECTS=str(top),
+            ASIDE=str(top),
             OTHERS=" ".join(triplet for triplet in OTHERS if triplet != architecture.triplet),
             FOREIGN="\n".join(architecture.foreign),
             WRONG=architecture.wrong,

@@ -17,18 +17,11 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.model import HostPath, Program, Rule, Search
-from tests.loader.case import Case, make_objects
+from tests.loader.case import Case
 from tests.loader.cases import NO_INTERP, REFUSED, Opened, Told, not_found, told_by_the_loader
 from tests.loader.laws import CASES, README, laws
 
 ABSENT = ("no such file", "no such directory", "is not executable")
-
-
-@pytest.fixture(scope="session")
-def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("objects")
-    make_objects(made)
-    return made
 
 
 def told_by_ocidiet(case: Case) -> tuple[Told, str]:

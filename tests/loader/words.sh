@@ -34,7 +34,7 @@ renamed() { patch "$1" "$(($(at "$1" "\\0\\Q$2\\E\\0") + 1))" "$3\\0"; }
 option() { printf '%s\t%s\n' "$1" "$2" >>"$ASIDE/options"; }
 
 # told WORD: the oracle is, instead of what the loader lists when the program is started,
-# `runs`: what is mapped in a run of it; `listed`: what `ld.so program` would, for a library;
+# `runs`: what is mapped in a run of it; `listed`: what `ld.so --list` says, for a library;
 # `levels`: what CPUs of each level see; `ldconfig`: what the loader lists after ldconfig(8);
 # `script`: each script and program that is started, and what is mapped in it.
 told() { : >"$ASIDE/$1"; }
@@ -53,6 +53,7 @@ musl() {
     CC=musl-gcc MAIN=$OBJECTS/musl.o INTERP=$1/lib/ld-musl-x86_64.so.1
     mkdir -p "$ROOT$1/lib" "$ROOT$1/etc"
     ln "$OBJECTS/libc.so" "$ROOT$INTERP"
+    printf %s "$INTERP" >"$ASIDE/interp"
     told musl
     told runs
 }
