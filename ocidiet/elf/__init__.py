@@ -288,7 +288,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         for value in wanted:
             if value in names:
                 continue
-            end = text.find(b"\0", value - low)
+            end = text.find(b"\0", value - low, value - low + MAX_STRING_BYTES)
             raw = text[value - low : end]
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")

@@ -105,7 +105,7 @@ ARCHITECTURES = [AARCH64, ARMHF, I386, PPC64LE, RISCV64, S390X]
 OTHERS = [*(architecture.triplet for architecture in ARCHITECTURES), "x86_64-linux-gnux32", "x86_64-linux-gnu"]
 LEVELS = ["x86-64-v2", "x86-64-v3", "x86-64-v4", "power9", "power10", "z13", "z14", "z15", "z16", "z17", "v9"]
 # Those whose text is for this machine's own architecture are left out, and what not every cross compiler can do.
-UNPORTABLE = ("-m32", "x86_64", "patch", "-static-pie", "vdso", "hwcaps")
+UNPORTABLE = ("/dev/", "-m32", "x86_64", "patch", "-static-pie", "vdso", "hwcaps")
 CASES_TEXTS = {case.name: (case / "build.sh").read_text() for case in CASES if is_plain(case)}
 PORTABLE = {name: text for name, text in CASES_TEXTS.items() if not any(word in text for word in UNPORTABLE)}
 
