@@ -11,7 +11,7 @@ from ocidiet.model import TYPE_CHECKING, Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ocidiet.model import Lookup
+    from ocidiet.model import Lack, Lookup
 
 
 def shown(text: str) -> str:
@@ -116,7 +116,6 @@ class MissingLibraries(OcidietError):
         """`names` are the programs' as the user spelled them; `where` is not empty for the image's
         proof; `spell` says where on the machine a path of the root is."""
         self.lookups = tuple(lookups)
-        programs = ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         rules = {probe.rule for lookup in lookups for probe in lookup.probes}
         one, more = ("file", "files") if rules & {Rule.INTERP, Rule.SCRIPT} else ("library", "libraries")
         noun = one if len(lookups) == 1 else more
@@ -128,13 +127,38 @@ class MissingLibraries(OcidietError):
             hint = "the image as laid out does not serve its own loader: give the program or library another place"
         elif any(spell(probe.path) != probe.path for probe in told):
             hint = "is one of these directories the build's? then name its tree with --build-tree"
-        super().__init__(f"{programs}: {len(lookups)} {noun} not found{where}", _evidence(lookups, spell), hint)
+        super().__init__(f"{_some(names)}: {len(lookups)} {noun} not found{where}", _evidence(lookups, spell), hint)
         self._in_image = bool(where)
 
     def library_path_is_set(self) -> None:
         """Tell of the process's own LD_LIBRARY_PATH, with which the real loader may find them."""
         if not self._in_image:
             self.hint += "\n  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path"
+
+
+class LackingVersions(OcidietError):
+    """Symbol versions that programs need and what they load does not provide: all of them at once."""
+
+    def __init__(self, lacks: Sequence[Lack], names: Sequence[str]) -> None:
+        """`names` are the programs' as they are called in the image."""
+        self.lacks = tuple(lacks)
+        noun = "symbol version" if len(lacks) == 1 else "symbol versions"
+        super().__init__(
+            f"{_some(names)}: {len(lacks)} {noun} not provided inside the image",
+            [f"{shown(lack.needed_by.path)} {lacking(lack)}" for lack in lacks],
+            "it was linked against a newer library than the image has: take both from one root",
+        )
+
+
+def lacking(lack: Lack) -> str:
+    """What `lack.needed_by` lacks, in words."""
+    newest = f"up to {shown(lack.newest)}" if lack.newest else "none of its kind"
+    symbol = f" (symbol {shown(lack.symbol)})" if lack.symbol else ""
+    return f"needs {shown(lack.version)}, {shown(lack.found.path)} provides {newest}{symbol}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _evidence(lookups: Sequence[Lookup], spell: Callable[[str], str]) -> Iterable[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet.fs import Held, Root
-    from ocidiet.model import File, Identity, Search, Walk
+    from ocidiet.model import File, Identity, Search, Versions, Walk
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
 # little endian), for glibc; and musl's name of the machine.
@@ -55,6 +55,7 @@ class Facts:
     def __init__(self) -> None:
         self._known: dict[Identity, ElfFacts | OcidietError] = {}
         self._unwinds: dict[Identity, bool] = {}
+        self._versions: dict[Identity, Versions] = {}
         self._held: Held | None = None
 
     def ask(self, file: File) -> ElfFacts | OcidietError:
@@ -76,6 +77,32 @@ class Facts:
         if isinstance(known, OcidietError):
             raise known
         return known
+
+    def versions(self, found: Object) -> Versions:
+        """The symbol versions of `found`. Raises `BadElf`, `InputError` or `InputChanged`."""
+        known = self._versions.get(found.file.identity)
+        if known is None:
+            from ocidiet.elf import versions
+
+            with OpenFile(found.file, self._held) as opened:
+                self._held = opened.held
+                known = versions.versions(opened.pread, found.facts)
+            self._versions[found.file.identity] = known
+        return known
+
+    def versions_provided(self, found: Object) -> list[str]:
+        """The names of the versions that `found` provides. Raises as `versions`."""
+        from ocidiet.elf import versions
+
+        with OpenFile(found.file) as opened:
+            return versions.provided(opened.pread, found.facts)
+
+    def version_needed(self, by: Object, file: str, hashed: int) -> tuple[str, str]:
+        """The name of a version that `by` needs of `file`, and of a symbol that needs it. Raises as `versions`."""
+        from ocidiet.elf import versions
+
+        with OpenFile(by.file) as opened:
+            return versions.needed(opened.pread, by.file.identity.size_bytes, by.facts, file, hashed)
 
     def unwinder(self, loaded: Sequence[Object]) -> Object | None:
         """One of `loaded` that imports a function for which glibc opens libgcc_s.so.1; None if none does.

@@ -25,7 +25,8 @@ PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PN_XNUM = 0xFFFF
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 0, 1, 4, 5, 6, 10
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH = 14, 15, 29, 0x6FFFFEF5
-DT_DEPAUDIT, DT_AUDIT, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFFB
+DT_DEPAUDIT, DT_AUDIT, DT_VERSYM, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFF0, 0x6FFFFFFB
+DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
 NT_DLOPEN = 0x407C0C0A
@@ -299,6 +300,11 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if budget < 0:
                 raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
             names[value] = str(raw, "ascii") if raw.isascii() else os.fsdecode(raw)
+    tables: tuple[int, ...] = ()
+    if DT_VERNEED in single or DT_VERDEF in single:
+        for tag, count in ((DT_STRTAB, DT_STRSZ), (DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
+            at = file_offset(loads, single.get(tag, -1), size_bytes)
+            tables += (0, 0) if at is None else (at, single.get(count, 0))
     soname, rpath, runpath, audit, depaudit = [names[single[tag]] if tag in single else None for tag in _TEXTS]
     return ElfFacts._make(
         (
@@ -319,6 +325,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             notes,
             may_unwind,
             e_type == ET_EXEC,
+            tables,
         )
     )
 

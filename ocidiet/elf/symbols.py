@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from ocidiet.elf import (
     DT_GNU_HASH,
     DT_HASH,
     DT_STRSZ,
     DT_STRTAB,
     DT_SYMTAB,
+    DT_VERSYM,
     UNWINDERS,
     dynamic,
     file_offset,
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from ocidiet.elf import Pread
 
 MAX_SYMBOLS_BYTES = 64 << 20
+_MAX_NAME_BYTES = 1024
 # Of a larger string table, so few names are read one by one.
 _NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 18, 1000
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
@@ -82,3 +86,17 @@ def _table(pread: Pread, size_bytes: int, defined_too: bool) -> _Table:
     rows = pread(length, symtab)
     found = [(row[0], row[2] != 0) for row in symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])]
     return _Table(found, strtab, min(single.get(DT_STRSZ, 0), size_bytes - strtab))
+
+
+def asker(pread: Pread, size_bytes: int, version: int) -> str:
+    """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `parse`."""
+    table = _table(pread, size_bytes, defined_too=False)
+    read = headers(pread, size_bytes)
+    single = dict(zip(*dynamic(size_bytes, read), strict=True))
+    versym = file_offset(read.loads, single.get(DT_VERSYM, -1), size_bytes)
+    data = b"" if versym is None else pread(2 * len(table.symbols), versym)
+    numbers = struct_of(read.order + "H").iter_unpack(data[: len(data) // 2 * 2])
+    for (number,), (at, _) in zip(numbers, table.symbols, strict=False):
+        if number == version:
+            return os.fsdecode(pread(_MAX_NAME_BYTES, table.strtab + at).partition(b"\0")[0])
+    return ""

@@ -17,6 +17,7 @@ from ocidiet.model.loading import (
     Edge,
     ElfFacts,
     Filter,
+    Lack,
     Lookup,
     Notice,
     Object,
@@ -25,6 +26,7 @@ from ocidiet.model.loading import (
     Program,
     ReachedBy,
     Rule,
+    Versions,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "HostPath",
     "Identity",
     "ImagePath",
+    "Lack",
     "Lookup",
     "NamedTuple",
     "Notice",
@@ -62,6 +65,7 @@ __all__ = [
     "Source",
     "Trace",
     "Tree",
+    "Versions",
     "Walk",
     "below",
 ]

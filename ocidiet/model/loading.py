@@ -66,6 +66,18 @@ class ElfFacts(NamedTuple):
     """Whether its strings name a function for which glibc opens libgcc_s.so.1; None: not looked at."""
     fixed: bool = False
     """ET_EXEC: mapped at its own addresses, as a library never is."""
+    version_tables: tuple[int, ...] = ()
+    """For `elf.symbols`: where in the file DT_STRTAB, DT_VERNEED and DT_VERDEF are, each with its DT_STRSZ or
+    DT_...NUM; empty if there is neither of the two."""
+
+
+class Versions(NamedTuple):
+    """The symbol versions that an ELF file needs and provides: by their hash in the file, as the loader knows them."""
+
+    needs: tuple[tuple[str, frozenset[int]], ...]
+    """By file (DT_VERNEED), the versions that must not be absent."""
+    provides: frozenset[int] | None
+    """DT_VERDEF; None without one: the loader then asks for none."""
 
 
 class Rule:
@@ -167,6 +179,18 @@ class Edge(NamedTuple):
     needed_by: Object
     name: str
     found: Object
+
+
+class Lack(NamedTuple):
+    """A symbol version that `needed_by` must have of `found`, which does not provide it."""
+
+    needed_by: Object
+    version: str
+    found: Object
+    newest: str
+    """Of the same family, the newest version that `found` provides; "" if it knows none."""
+    symbol: str
+    """One that needs it."""
 
 
 class Config(NamedTuple):

@@ -1,14 +1,15 @@
 """The proof: an image's own tree is a root in which each of its programs resolves again.
 
-Accepts or refuses; never changes the tree.
+Accepts or refuses; never changes the tree. Page `image` judges finished images, made by any tool.
 """
 
 from __future__ import annotations
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import OcidietError, shown
+from ocidiet.errors import LackingVersions, OcidietError, shown
 from ocidiet.fs import Look, Root
 from ocidiet.model import TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
+from ocidiet.verify.versions import Judge
 
 if TYPE_CHECKING:
     from ocidiet.model import Entry
@@ -59,6 +60,11 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
                 (f"meant: {shown(meant[key][1])}", f"found: {shown(other)}"),
                 "give the program or the library another place with SRC:DEST",
             )
+    judge = Judge(facts)
+    lacks = {placed.name: judge.lacks(proven) for placed, proven in zip(tree.programs, inside.programs, strict=True)}
+    if any(lacks.values()):
+        found = dict.fromkeys(lack for of_one in lacks.values() for lack in of_one)
+        raise LackingVersions(tuple(found), [f"/{name}" for name, of_one in lacks.items() if of_one])
 
 
 def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:

@@ -1,0 +1,139 @@
+"""What an ELF file says of the versions of its dynamic symbols.
+
+Law: the Linux Standard Base, "Symbol Versioning", and glibc's elf/dl-version.c. A version is known by its hash,
+so that no names of versions are read until something is amiss.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet.elf import struct_of
+from ocidiet.errors import BadElf
+from ocidiet.model import TYPE_CHECKING, ElfFacts, Versions
+
+if TYPE_CHECKING:
+    import struct
+    from collections.abc import Iterator
+
+    from ocidiet.elf import Pread
+
+MAX_VERSIONS = 16384
+_MAX_NAME_BYTES = 1024
+_WINDOW_BYTES = 4096
+_VER_FLG_WEAK = 2
+
+
+class _Table:
+    """The bytes of a version table whose length nothing tells: read as far as its entries lead."""
+
+    def __init__(self, pread: Pread, at: int) -> None:
+        self._pread = pread
+        self._at = at
+        self._data = pread(_WINDOW_BYTES, at)
+        self._left = MAX_VERSIONS
+
+    def row(self, form: struct.Struct, at: int) -> tuple[int, ...]:
+        """The numbers at `at`. Raises `BadElf`."""
+        self._left -= 1
+        if self._left < 0:
+            raise BadElf(f"more than {MAX_VERSIONS} symbol versions", "DT_VERNEED", self._at)
+        end = at + form.size
+        if end <= len(self._data):
+            return form.unpack_from(self._data, at)
+        data = self._pread(form.size, self._at + at)
+        if len(data) < form.size:
+            raise BadElf("symbol versions outside the file", "DT_VERNEED", self._at)
+        if end <= 1 << 18:
+            self._data = self._pread(2 * end, self._at)
+        return form.unpack(data)
+
+    def chain(self, form: struct.Struct, at: int, count: int) -> list[tuple[int, ...]]:
+        """Up to `count` rows, each of which ends in the distance to the next. Raises `BadElf`."""
+        size = form.size
+        if at + size * count <= len(self._data) and count < self._left:
+            # As linkers put them: side by side.
+            rows = list(form.iter_unpack(self._data[at : at + size * count]))
+            if [row[-1] for row in rows] == [size] * (count - 1) + [0]:
+                self._left -= count
+                return rows
+        rows = []
+        for _ in range(count):
+            rows.append(self.row(form, at))
+            if not rows[-1][-1]:
+                break
+            at += rows[-1][-1]
+        return rows
+
+
+def _needs(pread: Pread, facts: ElfFacts) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
+    """Each entry of DT_VERNEED: file's name, and rows of vna_hash, vna_flags, vna_other, vna_name, vna_next."""
+    order = "<" if facts.little_endian else ">"
+    need, aux = struct_of(order + "HHIII"), struct_of(order + "IHHII")
+    start, count = facts.version_tables[2:4]
+    if not start:
+        return
+    table = _Table(pread, start)
+    at = 0
+    for _ in range(count):
+        _, entries, file, first, following = table.row(need, at)
+        yield file, table.chain(aux, at + first, entries)
+        if not following:
+            break
+        at += following
+
+
+def _definitions(pread: Pread, facts: ElfFacts) -> Iterator[tuple[int, int]]:
+    """Each entry of DT_VERDEF: vd_hash, and where in the file its first Verdaux is."""
+    definition = struct_of(("<" if facts.little_endian else ">") + "HHHHIII")
+    start, count = facts.version_tables[4:6]
+    table = _Table(pread, start)
+    at = 0
+    for _ in range(count):
+        _, _, _, _, hashed, first, following = table.row(definition, at)
+        yield hashed, start + at + first
+        if not following:
+            break
+        at += following
+
+
+def versions(pread: Pread, facts: ElfFacts) -> Versions:
+    """What the file of `facts` needs and provides. Raises `BadElf`."""
+    if not facts.version_tables:
+        return Versions((), None)
+    needs = [
+        (_name(pread, facts, file), frozenset([row[0] for row in rows if not row[1] & _VER_FLG_WEAK]))
+        for file, rows in _needs(pread, facts)
+    ]
+    provides = frozenset([row[0] for row in _definitions(pread, facts)]) if facts.version_tables[4] else None
+    return Versions(tuple(needs), provides)
+
+
+def provided(pread: Pread, facts: ElfFacts) -> list[str]:
+    """The names of all versions that the file provides, in its order. Raises `BadElf`."""
+    if not facts.version_tables or not facts.version_tables[4]:
+        return []
+    word = struct_of(("<" if facts.little_endian else ">") + "I")
+    rows = [pread(4, aux) for _, aux in _definitions(pread, facts)]
+    return [_name(pread, facts, word.unpack(row)[0]) for row in rows if len(row) == 4]
+
+
+def needed(pread: Pread, size_bytes: int, facts: ElfFacts, file: str, hashed: int) -> tuple[str, str]:
+    """The name of a version of `file` that is needed, and of one symbol that needs it ("" if none does).
+    Raises `BadElf`."""
+    from ocidiet.elf import symbols
+
+    for name_at, rows in _needs(pread, facts):
+        if _name(pread, facts, name_at) == file:
+            for own, _, other, version_at, _ in rows:
+                if own == hashed:
+                    return _name(pread, facts, version_at), symbols.asker(pread, size_bytes, other)
+    raise BadElf("symbol versions that change", "DT_VERNEED", facts.version_tables[2])
+
+
+def _name(pread: Pread, facts: ElfFacts, at: int) -> str:
+    strtab, strsz = facts.version_tables[:2]
+    name, ends, _ = pread(min(_MAX_NAME_BYTES, max(strsz - at, 0)), strtab + at).partition(b"\0")
+    if not ends:
+        raise BadElf("name outside the string table", "DT_VERNEED", facts.version_tables[2])
+    return os.fsdecode(name)
