@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,14 @@ def library(
     return cc(output, source, "-shared", "-fPIC", f"-Wl,-soname,{output.name}", *flags, compiler=compiler)
 
 
+def in_chroot(root: Path, *command: str) -> str:
+    """What `command` writes with `root` as its root; $ORIGIN needs /proc there."""
+    need("chroot", "unshare", root=True)
+    (root / "proc").mkdir(exist_ok=True)
+    mounted = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"'
+    return done(["unshare", "--mount", "sh", "-c", mounted, root, *command])
+
+
 class Engine:
     """A container engine: docker or podman, with the options that it needs here."""
 
@@ -95,3 +105,123 @@ class Engine:
     def run(self, image: str, *args: str) -> str:
         """The standard output of a container of `image`."""
         return self("run", "--rm", *self.run_options, image, *args)
+
+
+# Base images -----------------------------------------------------------------------------------------
+
+TRIPLET = done(["cc", "-print-multiarch"]).strip() if shutil.which("cc") else ""
+# Path -> a link's text, a file of this machine, or None for a marker. busybox is its own kind of marker.
+Layout = dict[str, "str | Path | None"]
+MERGED: Layout = {
+    "bin": "usr/bin",
+    "sbin": "usr/sbin",
+    "lib": "usr/lib",
+    "lib64": "usr/lib64",
+    "usr/bin/busybox": None,
+    "usr/bin/sh": "busybox",
+    "usr/sbin/tool": "../bin/busybox",
+    f"usr/lib/{TRIPLET}/libmarker.so.1.0": None,
+    f"usr/lib/{TRIPLET}/libmarker.so.1": "libmarker.so.1.0",
+    "usr/lib64/libmarker64.so": None,
+    "var/run": "/run",
+    "run/marker": None,
+}
+BASES: dict[str, Layout] = {
+    "scratch": {},
+    "busybox": {
+        "bin/busybox": None,
+        "bin/sh": "busybox",
+        "sbin/tool": "/bin/busybox",
+        "lib/libmarker.so": None,
+        "lib64/libmarker64.so": None,
+        "usr/lib/libmarker.so": None,
+        "var/run/marker": None,
+    },
+    "lib64-to-lib": {
+        "bin/busybox": None,
+        "bin/sh": "busybox",
+        "lib/libmarker.so": None,
+        f"lib/{TRIPLET}/libmarker.so": None,
+        "lib64": "lib",
+    },
+    "merged": MERGED,
+    "merged-by-absolute-links": {**MERGED, **{name: f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib64")}},
+    "one-lib-one-bin": {
+        "bin": "usr/bin",
+        "sbin": "usr/bin",
+        "lib": "usr/lib",
+        "lib64": "usr/lib",
+        "usr/bin/busybox": None,
+        "usr/bin/sh": "busybox",
+        "usr/lib/libmarker.so": None,
+        "usr/lib64": "lib",
+        "usr/sbin": "bin",
+    },
+}
+Member = tuple[bytes, int, str, str]
+"""(type, mode, link text, digest)"""
+
+
+def members(path: Path) -> dict[str, Member]:
+    """What each name of an exported file system is."""
+    found = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            payload = tar.extractfile(member) if member.isreg() else None
+            digest = hashlib.sha256(payload.read()).hexdigest() if payload else ""
+            found[member.name.removeprefix("./")] = (member.type, member.mode, member.linkname, digest)
+    return found
+
+
+def base_tar(layout: Layout, home: Path) -> Path:
+    """A tar of the file system that `layout` describes."""
+    need("busybox", "tar")
+    for name, text in layout.items():
+        path = home / "base" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(text, str):
+            path.symlink_to(text)
+        elif text is not None:
+            shutil.copy(text, path)
+        elif path.name == "busybox":
+            shutil.copy("/bin/busybox", path)
+        else:
+            path.write_text(f"marker at {name}\n")
+    for name, mode in {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}.items():
+        (home / "base" / name).mkdir(parents=True)
+        (home / "base" / name).chmod(mode)
+    done(["tar", "-C", home / "base", "--owner=0", "--group=0", "-cf", home / "base.tar", "."])
+    return home / "base.tar"
+
+
+class Builder:
+    """What builds images of a Dockerfile: docker's classic builder, or podman."""
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine = engine
+        self._home = home
+
+    def base(self, tar: Path) -> str:
+        """An image of the file system in `tar`."""
+        return self._engine("import", tar).strip()
+
+    def add(self, base: str, *tars: Path) -> str:
+        """The image that `ADD` of `tars` to `/` makes of `base`."""
+        context = self._home / "context"
+        context.mkdir()
+        for tar in tars:
+            shutil.copy(tar, context)
+        added = " ".join(tar.name for tar in tars)
+        (context / "Dockerfile").write_text(f'FROM {base}\nADD {added} /\nCMD ["none"]\n')
+        return self._engine("build", "--quiet", "--force-rm", context).strip()
+
+    def run(self, image: str, *command: str) -> str:
+        """What `command` writes in a container of `image`."""
+        return self._engine.run(image, *command)
+
+    def export(self, image: str, name: str) -> dict[str, Member]:
+        """The file system of `image`."""
+        container = self._engine("create", *self._engine.run_options, image, "none").strip()
+        self._engine("export", "--output", self._home / name, container)
+        self._engine("rm", container)
+        return members(self._home / name)

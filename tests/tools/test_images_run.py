@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support import HELLO, Engine, cc, done, library, need, ocidiet
+from tests.support import HELLO, Engine, cc, done, in_chroot, library, need, ocidiet
 
 IOSTREAM = '#include <iostream>\nint main() { std::cout << "Hello World" << std::endl; }\n'
 # Prints the file that its argument names.
@@ -133,13 +133,11 @@ def start(how: str, image: Path, command: list[str], request: pytest.FixtureRequ
         ran = engine.run(name, *command)
         engine("rmi", name)
         return ran
-    need("tar", "chroot", "unshare", root=True)
+    need("tar")
     root = image.parent / "empty"
-    (root / "proc").mkdir(parents=True)
+    root.mkdir()
     done(["tar", "-C", root, "-xf", image])
-    # $ORIGIN is read from /proc: glibc knows none where that is missing.
-    mounted = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"'
-    return done(["unshare", "--mount", "sh", "-c", mounted, root, *command])
+    return in_chroot(root, *command)
 
 
 @pytest.mark.parametrize("how", ["chroot", "docker", "podman"])
