@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, cc, clean_env, done, ocidiet
-from tests.tools.test_make import IMAGE, NOTHING, make, snapshot
+from tests.tools.events import snapshot
+from tests.tools.test_make import IMAGE, NOTHING, make
 
 INCLUDE = f"include {MAKEFILE}\n"
 HELLO = "IMAGE_BINARIES = hello\n" + INCLUDE
