@@ -30,7 +30,10 @@ WALK = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
     " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
 )
-JOB = f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.extras ocidiet.tar ocidiet.tree ocidiet.tree.layout ocidiet.verify"
+JOB = (
+    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.extras ocidiet.tar ocidiet.tree ocidiet.tree.layout"
+    " ocidiet.verify"
+)
 SHOW = f"{WALK} ocidiet.cli.show"
 TREE = "ocidiet.report ocidiet.report.tree"
 

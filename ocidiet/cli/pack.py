@@ -45,10 +45,8 @@ def pack(wanted: Request) -> None:
             _refuse_own_input(wanted, record)
             if wanted.depfile is not None:
                 text = _depfile(wanted, record)
-                prerequisites = commit.Output(wanted.depfile)
-                if not (wanted.keep_mtime and prerequisites.holds(text)):
-                    outputs.append(prerequisites)
-                    prerequisites.write(text)
+                outputs.append(commit.Output(wanted.depfile))
+                outputs[0].write(text)
             out = commit.Output(wanted.tar)
             known = state.State(out, image, wanted.mtime_s, _own_files(), started_ns)
             if not known.stands(refreshed=not wanted.keep_mtime):

@@ -205,17 +205,6 @@ class Output(Stream):
         if self._fd >= 0:
             self._close()
 
-    def holds(self, data: bytes) -> bool:
-        """Whether the target is `data` already."""
-        try:
-            fd = os.open(self.target, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return os.read(fd, len(data) + 1) == data
-            finally:
-                os.close(fd)
-        except OSError:
-            return False
-
     def _equal(self) -> Identity | None:
         """The state of a target that holds the same bytes."""
         try:

@@ -33,13 +33,17 @@ class State:
         self._image = image
         self._started_ns = started_ns
         tool = [(path, _state_of(path)) for path in sorted(own)]
-        states = [known for _, known in tool] + [entry.source.identity for entry in tree.entries if entry.source]
-        self._trusted = all(known is not None and unchanging(known, started_ns) for known in states)
+        self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
         lines = [ascii(("ocidiet state", 1, mtime_s))]
         lines += [ascii((path, *(known or ()))) for path, known in tool]
         for entry in tree.entries:
-            payload = (entry.source.path, *entry.source.identity) if entry.source else ()
-            lines.append(ascii((entry.name, entry.typeflag, entry.mode, entry.linkname, *payload)))
+            line: tuple[object, ...] = (entry.name, entry.typeflag, entry.mode, entry.linkname)
+            if (source := entry.source) is not None:
+                # A member's own identity is of this run alone.
+                holder = source.container or source
+                self._trusted = self._trusted and unchanging(holder.identity, started_ns)
+                line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
+            lines.append(ascii(line))
         self._text = "\n".join(lines)
         self._stands: Identity | None = None
         self._refreshed = False

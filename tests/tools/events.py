@@ -61,13 +61,8 @@ class Project:
         self.root = home / "root"
         self.spare = home / "spare/libgreet.so.1"
         self.tar = self.work / "hello.tar"
-        self.path = clean_env()["PATH"]
-        self.more_env: dict[str, str] = {}
-
-    @property
-    def env(self) -> dict[str, str]:
+        self.env = clean_env()
         """What builds run in."""
-        return clean_env(PATH=self.path, **self.more_env)
 
     def at(self, name: str) -> list[Path]:
         """A file by its name below home, or all that match its `*`; the root may have moved."""
@@ -271,7 +266,7 @@ def python_is(command: str) -> Act:
         script.parent.mkdir()
         script.write_text(f"#!/bin/sh\nHOME={p.home} ROOT={p.root}\n{command}\n")
         script.chmod(0o755)
-        p.path = f"{script.parent}:{p.path}"
+        p.env["PATH"] = f"{script.parent}:{p.env['PATH']}"
 
     return act
 
@@ -282,8 +277,7 @@ def same_library(p: Project) -> None:
 
 
 def as_before(p: Project) -> None:
-    p.path = clean_env()["PATH"]
-    p.more_env = {}
+    p.env = clean_env()
 
 
 def killed_at(call: str, when: int) -> Act:
@@ -297,14 +291,6 @@ EDITED_WHILE_RUNNING = f"""\
 until ls -A $HOME/work | grep -q '^[.]hello[.]tar[.].*-tmp$' || [ $((n += 1)) -gt 1000 ]; do sleep 0.01; done &&
     cat $HOME/spare/libgreet.so.1 >$ROOT/opt/greet/libgreet.so.1.0 &
 exec strace -f -qq -o /dev/null -e trace=write -e inject=write:delay_enter=300000:when=1+ {PYTHON} "$@\""""
-
-
-def clock_is_behind(p: Project) -> None:
-    """All processes believe that it is yesterday; file systems do not."""
-    need("faketime")
-    overwrite(p)
-    (preload,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-    p.more_env = {"LD_PRELOAD": str(preload), "FAKETIME": "-1d", "NO_FAKE_STAT": "1"}
 
 
 def made_in_the_future(p: Project) -> None:
@@ -355,9 +341,8 @@ EVENTS: dict[str, Event] = {
     ),
     **{
         f"killed_at_{call}_{when}": Event(killed_at(call, when), NEW, fails="", again=as_before)
-        for call, when in [("write", 1), ("write", 2), ("rename", 1), ("rename", 2)]
+        for call, when in [("write", 1), ("write", 2), ("rename", 1), ("rename", 2), ("rename", 3)]
     },
-    "clock_behind": Event(clock_is_behind, NEW),
     "clock_set_back": Event(made_in_the_future, SETTLED),
     "clock_set_back_and_library_edited": Event(both(made_in_the_future, overwrite), STALE),
 }
