@@ -31,7 +31,8 @@
 # blanks: Make separates words by them.
 #
 # Private names start with __ocidiet. Beside an image NAME.tar stand NAME.tar.d, what it depends on,
-# and NAME.tar.stamp, the command that made it; $(IMAGE_CLEANFILES) lists them all.
+# NAME.tar.state, the tool's own note of what it was made from, and NAME.tar.stamp, the command that
+# made it; $(IMAGE_CLEANFILES) lists them all.
 
 ifndef __ocidiet_included
 __ocidiet_included := 1
@@ -143,7 +144,7 @@ image-run-$1: image-load-$1
 image-list-$1: $(__ocidiet_inputs)
 	@$$(OCIDIET) -v -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
 .PHONY: image-load-$1 image-run-$1 image-list-$1
-IMAGE_CLEANFILES += $(__ocidiet_tar) $(__ocidiet_tar).d $(__ocidiet_tar).stamp
+IMAGE_CLEANFILES += $(__ocidiet_tar) $(addprefix $(__ocidiet_tar),.d .state .stamp)
 -include $(wildcard $(__ocidiet_tar).d)
 endef
 

@@ -31,8 +31,8 @@ WALK = (
     " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
 )
 JOB = (
-    f"{WALK} ocidiet.cli.pack ocidiet.elf.versions ocidiet.extras ocidiet.tar ocidiet.tree ocidiet.tree.layout"
-    " ocidiet.verify ocidiet.verify.versions"
+    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.extras ocidiet.tar ocidiet.tree"
+    " ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
 )
 SHOW = f"{WALK} ocidiet.cli.show"
 TREE = "ocidiet.report ocidiet.report.tree"

@@ -12,6 +12,7 @@ from ocidiet.model import TYPE_CHECKING, HostPath, Request, below
 
 if TYPE_CHECKING:
     from ocidiet import commit, fs
+    from ocidiet.commit import state
 
 
 def pack(wanted: Request) -> None:
@@ -34,18 +35,23 @@ def pack(wanted: Request) -> None:
     verify.check(image, facts, wanted.search)
 
     outputs: list[commit.Output] = []
+    known: state.State | None = None
     try:
         if wanted.tar == "-":
-            out = commit.Stream(1, "standard output")
+            tar.write(image, wanted.mtime_s, commit.Stream(1, "standard output"))
         else:
+            from ocidiet.commit import state
+
             _refuse_own_input(wanted, record)
             if wanted.depfile is not None:
                 text = _depfile(wanted, record)
                 outputs.append(commit.Output(wanted.depfile))
                 outputs[0].write(text)
-            outputs.append(commit.Output(wanted.tar))
-            out = outputs[-1]
-        tar.write(image, wanted.mtime_s, out)
+            out = commit.Output(wanted.tar)
+            known = state.State(out, image, wanted.mtime_s, _own_files(), started_ns)
+            if not known.stands(refreshed=not wanted.keep_mtime):
+                outputs.append(out)
+                tar.write(image, wanted.mtime_s, out)
         if wanted.verbose:
             from ocidiet import report
 
@@ -58,23 +64,35 @@ def pack(wanted: Request) -> None:
         record.recheck()
         # The depfile first: a crash between the two means one run too many, never one too few. The
         # time is the start's, so that whatever is written from then on is newer than the output.
+        made = None
         for output in outputs:
-            output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
+            made = output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
+        if known is not None:
+            known.settle(made)
     finally:
         try:
             Signals.held = True
         finally:
             for output in outputs:
                 output.discard()
+            if known is not None:
+                known.discard()
     tell(closed.notices, wanted.verbose > 0)
 
 
 def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
-    outputs = [path for path in (wanted.tar, wanted.depfile) if path is not None]
-    reals = [os.path.realpath(path) for path in outputs]
-    if len(set(reals)) < len(reals):
-        raise UsageError(f"{shown(wanted.tar)}: is both the image and the depfile")
-    for path, real in zip(outputs, reals, strict=True):
+    from ocidiet.commit.state import SUFFIX
+
+    tar = os.path.realpath(wanted.tar)
+    places = {wanted.tar: tar, wanted.tar + SUFFIX: os.path.realpath(tar + SUFFIX)}
+    if wanted.depfile is not None:
+        depfile = os.path.realpath(wanted.depfile)
+        if depfile == tar:
+            raise UsageError(f"{shown(wanted.tar)}: is both the image and the depfile")
+        if depfile in places.values():
+            raise UsageError(f"{shown(wanted.depfile)}: is both the depfile and the image's fingerprint")
+        places[wanted.depfile] = depfile
+    for path, real in places.items():
         if record.holds(real):
             raise UsageError(f"{shown(path)}: an output among the inputs", hint="write it outside what -b and -e name")
 
@@ -83,17 +101,19 @@ def _depfile(wanted: Request, record: fs.Record) -> bytes:
     from ocidiet import depfile
 
     outputs = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile or wanted.tar)]
-    return depfile.render(wanted.depfile_target, record.trace(), _own_files(record), wanted, outputs)
+    own = _own_files()
+    # An upgrade may bring old mtimes.
+    directories = {HostPath(os.path.dirname(file)) for file in own if file.endswith(".py")}
+    own += [path for path in directories if not below(path, record.build_tree)]
+    return depfile.render(wanted.depfile_target, record.trace(), own, wanted, outputs)
 
 
-def _own_files(record: fs.Record) -> list[HostPath]:
-    """The files that this program was loaded from, and their directory: an upgrade may bring old mtimes."""
+def _own_files() -> list[HostPath]:
+    """The files that this program was loaded from."""
     here = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     archive = getattr(getattr(__spec__, "loader", None), "archive", None)
     if archive is not None:
         return [HostPath(os.path.realpath(archive))]
     modules = [sys.modules[name] for name in sys.modules if name.startswith("ocidiet.")]
     files = {HostPath(os.path.realpath(module.__file__ or "")) for module in modules}
-    files |= {HostPath(f"{here}/{name}") for name in ("__init__.py", "__main__.py")}
-    directories = {HostPath(os.path.dirname(file)) for file in files}
-    return [*files, *(path for path in directories if not below(path, record.build_tree))]
+    return [*files, *(HostPath(f"{here}/{name}") for name in ("__init__.py", "__main__.py"))]

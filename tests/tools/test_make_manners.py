@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, cc, clean_env, done, ocidiet
-from tests.tools.test_make import IMAGE, NOTHING, make, snapshot
+from tests.tools.events import snapshot
+from tests.tools.test_make import IMAGE, NOTHING, make
 
 INCLUDE = f"include {MAKEFILE}\n"
 HELLO = "IMAGE_BINARIES = hello\n" + INCLUDE
-COMPANIONS = ["hello.tar", "hello.tar.d", "hello.tar.stamp"]
+COMPANIONS = ["hello.tar", "hello.tar.d", "hello.tar.stamp", "hello.tar.state"]
+CLEAN = "rm -f hello.tar hello.tar.d hello.tar.state hello.tar.stamp\n"
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +128,7 @@ def test_variables_become_the_tools_arguments(
     env = clean_env(**more)
     made(work, "image", *words.split(), env=env)
     assert names(work) == sorted(
-        ["Makefile", "hello", *(f"{n}.tar{end}" for n in images for end in ("", ".d", ".stamp"))]
+        ["Makefile", "hello", *(f"{n}.tar{end}" for n in images for end in ("", ".d", ".stamp", ".state"))]
     )
     assert {name: (work / f"{name}.tar").read_bytes() for name in images} == {
         name: direct(work, *args) for name, args in images.items()
@@ -299,7 +301,7 @@ def test_clean_never_makes_the_image_and_leaves_nothing(work: Path, own: str, st
     if state == "companions_gone":
         for name in COMPANIONS[1:]:
             (work / name).unlink()
-    assert made(work, "clean") == "rm -f hello.tar hello.tar.d hello.tar.stamp\nrm -f hello\n"
+    assert made(work, "clean") == f"{CLEAN}rm -f hello\n"
     assert names(work) == ["Makefile"]
 
 
@@ -308,14 +310,14 @@ def test_clean_of_the_project_is_its_own(work: Path) -> None:
     made(work, "image")
     assert made(work, "clean") == "rm -f hello\n"
     assert names(work) == ["Makefile", *COMPANIONS]
-    assert made(work, "image-clean") == "rm -f hello.tar hello.tar.d hello.tar.stamp\n"
+    assert made(work, "image-clean") == CLEAN
     assert names(work) == ["Makefile"]
 
 
 def test_clean_and_image_in_one_make(work: Path) -> None:
     written(work, f"{HELLO}clean: image-clean\n")
     made(work, "image")
-    assert made(work, "clean", "image") == f"rm -f hello.tar hello.tar.d hello.tar.stamp\n{IMAGE}"
+    assert made(work, "clean", "image") == f"{CLEAN}{IMAGE}"
     assert made(work, "image") == NOTHING
 
 
@@ -349,7 +351,7 @@ def test_include_in_a_project_of_other_habits(work: Path, makefile: str) -> None
     assert made(work, "image") == IMAGE
     assert made(work, "image") == NOTHING
     assert names(work) == ["Makefile", "hello", *COMPANIONS]
-    assert made(work, "image-clean") == "rm -f hello.tar hello.tar.d hello.tar.stamp\n"
+    assert made(work, "image-clean") == CLEAN
 
 
 def test_include_takes_no_names_but_its_own(work: Path) -> None:

@@ -12,7 +12,7 @@ import os
 import stat
 
 from ocidiet.errors import OutputError, shown
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, Identity
 
 if TYPE_CHECKING:
     from ocidiet.model import HostPath
@@ -24,6 +24,11 @@ _COMPARE_BYTES = 1 << 20
 # imitated block by block, where a file system has none of it.
 _FS_IOC_RESVSP = 0x40305828
 _SPACE_RESV = "=hh4xqqiI16x"
+
+# How far apart two changes of a file must be to get different times: two ticks of Linux's slowest
+# clock; where times are whole seconds, FAT's two.
+_TICKS_NS = 20_000_000
+_WHOLE_NS = 1_000_000_000
 
 
 def occupy_standard_files() -> None:
@@ -78,7 +83,8 @@ class Output(Stream):
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise _failed(path, error) from error
-        self._target = target
+        self.target = target
+        """`path` behind all links."""
         self._directory, base = os.path.split(target)
         self._prefix = f".{os.fsdecode(os.fsencode(base)[:200])}."
         self._temporary = ""
@@ -90,10 +96,11 @@ class Output(Stream):
 
     def _open(self) -> None:
         if self._fd < 0:
-            self._sweep()
+            self.sweep()
             self._create()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Remove what killed runs left beside the target. Raises nothing."""
         try:
             names = os.listdir(self._directory)
         except OSError:
@@ -153,23 +160,38 @@ class Output(Stream):
         except OSError:
             pass  # a full disk is the first write's to tell
 
-    def publish(self, mtime_ns: int, keep_equal: bool = False) -> None:
-        """Put the file in its target's place with the time `mtime_ns`.
+    def publish(self, mtime_ns: int, keep_equal: bool = False) -> Identity | None:
+        """Put the file in its target's place with the time `mtime_ns`, that of a moment before now.
 
-        With `keep_equal` a target that holds the same bytes is left alone, its mtime too.
+        With `keep_equal` a target that holds the same bytes is left alone, its mtime too. Returns in
+        what state the bytes stand there, or None where they could change without leaving it.
         """
         try:
-            if keep_equal and self._equal():
+            if keep_equal and (kept := self._equal()) is not None:
                 self.discard()
-                return
+                return kept if unchanging(kept, mtime_ns) else None
             os.utime(self._fd, ns=(mtime_ns, mtime_ns))
             # Some file systems tell only at close(2) that a write failed; the lock must stay till then.
             os.close(os.dup(self._fd))
-            os.rename(self._temporary, self._target)
+            made = identity(os.fstat(self._fd))
+            os.rename(self._temporary, self.target)
         except OSError as error:
             raise _failed(self.path, error) from error
         self._temporary = ""
-        self._close()
+        try:
+            # Whoever writes to it from now on gives it a new mtime; its ctime is the renaming's.
+            return Identity(*made[:4], os.fstat(self._fd).st_ctime_ns)
+        except OSError:
+            return None
+        finally:
+            self._close()
+
+    def touch(self, fd: int, mtime_ns: int) -> None:
+        """Give the target, open as `fd`, the time `mtime_ns`. Raises `OutputError`."""
+        try:
+            os.utime(fd, ns=(mtime_ns, mtime_ns))
+        except OSError as error:
+            raise _failed(self.path, error) from error
 
     def discard(self) -> None:
         """Take the temporary file away; the target stands as it was. Raises nothing: what went wrong
@@ -183,26 +205,40 @@ class Output(Stream):
         if self._fd >= 0:
             self._close()
 
-    def _equal(self) -> bool:
+    def _equal(self) -> Identity | None:
+        """The state of a target that holds the same bytes."""
         try:
-            old = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
+            old = os.open(self.target, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return False
+            return None
         new = -1
         try:
-            if os.fstat(old).st_size != os.fstat(self._fd).st_size:
-                return False
+            st = os.fstat(old)
+            if st.st_size != os.fstat(self._fd).st_size:
+                return None
             new = os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC)
             while True:
                 part = os.read(old, _COMPARE_BYTES)
                 if part != os.read(new, _COMPARE_BYTES):
-                    return False
+                    return None
                 if not part:
-                    return True
+                    return identity(st)
         finally:
             os.close(old)
             if new >= 0:
                 os.close(new)
+
+
+def identity(st: os.stat_result) -> Identity:
+    """What stat(2) tells of a state."""
+    return Identity(st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+
+
+def unchanging(state: Identity, since_ns: int) -> bool:
+    """Whether a file that was in `state` at `since_ns` or later cannot have changed after that look and
+    be in it still."""
+    latest_ns = max(state.mtime_ns, state.ctime_ns)
+    return latest_ns + (_TICKS_NS if latest_ns % _WHOLE_NS else 2 * _WHOLE_NS) <= since_ns
 
 
 def _failed(path: str, error: OSError) -> OutputError:

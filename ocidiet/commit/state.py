@@ -1,0 +1,118 @@
+"""The fingerprint of a result: text beside an image, as NAME.state, that tells the next run whether it
+would write the very bytes that stand there.
+
+It holds all that decides them: the entries, each payload's state, the tool's own files; and the state
+of the image that was made. A directory's is not in it: what has appeared there, resolution tells in
+every run. It is compared whole and never parsed, so that what is missing, old or foreign merely
+differs; and it is no proof of anything when an input changed so shortly before it was looked at that
+its next change could get the same time (as in git's index, "racy").
+"""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet.commit import Output, identity, unchanging
+from ocidiet.errors import OutputError
+from ocidiet.model import TYPE_CHECKING, HostPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ocidiet.model import Identity, Tree
+
+SUFFIX = ".state"
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+
+
+class State:
+    """What is known of an image that stands from a run before, and what the next run is told."""
+
+    def __init__(self, image: Output, tree: Tree, mtime_s: int, own: Iterable[HostPath], started_ns: int) -> None:
+        """`own` are the tool's files; at `started_ns` nothing had been looked at."""
+        self._image = image
+        self._started_ns = started_ns
+        tool = [(path, _state_of(path)) for path in sorted(own)]
+        self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
+        lines = [ascii(("ocidiet state", 1, mtime_s))]
+        lines += [ascii((path, *(known or ()))) for path, known in tool]
+        for entry in tree.entries:
+            line: tuple[object, ...] = (entry.name, entry.typeflag, entry.mode, entry.linkname)
+            if (source := entry.source) is not None:
+                # A member's own identity is of this run alone.
+                holder = source.container or source
+                self._trusted = self._trusted and unchanging(holder.identity, started_ns)
+                line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
+            lines.append(ascii(line))
+        self._text = "\n".join(lines)
+        self._stands: Identity | None = None
+        self._refreshed = False
+        self._fd = -1
+        self._out: Output | None = None
+
+    def stands(self, refreshed: bool) -> bool:
+        """Whether the image is what this run would write; `refreshed`: and its time can be set."""
+        self._refreshed = refreshed
+        if not self._trusted:
+            return False
+        try:
+            self._fd = os.open(self._image.target, _OPEN_FLAGS)
+            st = os.fstat(self._fd)
+            if refreshed and st.st_uid != os.geteuid():
+                return False
+            if self._told(self._whole(identity(st))):
+                self._stands = identity(st)
+        except OSError:
+            pass  # without an answer the image is written
+        return self._stands is not None
+
+    def _told(self, whole: bytes) -> bool:
+        fd = os.open(self._image.target + SUFFIX, _OPEN_FLAGS)
+        try:
+            while part := os.read(fd, len(whole) + 1):
+                if not whole.startswith(part):
+                    return False
+                whole = whole[len(part) :]
+            return not whole
+        finally:
+            os.close(fd)
+
+    def _whole(self, image: Identity | None) -> bytes:
+        return f"{self._text}\n{tuple(image or ())!a}\n".encode()
+
+    def settle(self, made: Identity | None) -> None:
+        """Tell the next run: of the image that stood, which gets this run's time where that was asked
+        for, or else of the one that was `made`. Raises `OutputError` for the time alone."""
+        if self._stands is None:
+            self._save(made)
+            return
+        self._image.sweep()
+        # What another run has meanwhile put or left there is not this one's to touch.
+        if self._refreshed and identity(os.fstat(self._fd)) == self._stands:
+            self._image.touch(self._fd, self._started_ns)
+            self._save(identity(os.fstat(self._fd)))
+
+    def _save(self, image: Identity | None) -> None:
+        try:
+            self._out = Output(HostPath(self._image.target + SUFFIX))
+            self._out.write(self._whole(image if self._trusted else None))
+            self._out.publish(self._started_ns)
+        except OutputError:
+            pass  # it is good without
+
+    def discard(self) -> None:
+        """As `Output.discard`."""
+        if self._out is not None:
+            self._out.discard()
+        fd, self._fd = self._fd, -1
+        try:
+            os.close(fd)
+        except OSError:
+            pass  # there is none, or it was only looked at
+
+
+def _state_of(path: HostPath) -> Identity | None:
+    try:
+        return identity(os.stat(path))
+    except OSError:
+        return None  # an upgrade is under way
