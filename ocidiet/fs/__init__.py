@@ -14,13 +14,13 @@ from __future__ import annotations
 import errno
 import os
 
-from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record
+from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record, made
 from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root"]
+__all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root", "made"]
 
 MAX_LINKS = 40
 _MAX_PATH_BYTES = 4095  # PATH_MAX counts the NUL behind it

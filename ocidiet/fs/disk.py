@@ -10,7 +10,7 @@ import os
 import stat
 
 from ocidiet.errors import InputChanged, InputError
-from ocidiet.model import File, HostPath, Identity, Trace, below
+from ocidiet.model import Container, File, HostPath, Identity, Trace, below
 
 MAX_HELD = 64
 
@@ -144,6 +144,14 @@ class OpenFile:
     def __exit__(self, *_: object) -> None:
         if self.file.container is None:
             os.close(self.fd)
+
+
+def made(name: HostPath, data: bytes) -> File:
+    """A file that is nowhere on disk: `data`, which the tool itself makes, under a `name` for messages."""
+    fd = os.memfd_create(os.path.basename(name))
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(data)
+    return File(name, Identity(-1, -1, len(data), 0, 0), False, container=Container(name, identity(os.fstat(fd)), fd))
 
 
 class Look:

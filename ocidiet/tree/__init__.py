@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import InputError, PlaceConflict
+from ocidiet.fs import made
+from ocidiet.ldcache import CacheEntry, render
 from ocidiet.model import (
     TYPE_CHECKING,
     Entry,
     Extra,
     File,
+    HostPath,
     ImagePath,
     Object,
     Placed,
@@ -50,9 +53,19 @@ def normal(path: str) -> str:
     return "/" + "/".join(parts)
 
 
+class _Taken(Exception):
+    """A file must stand where a link was to serve in the place of a cache."""
+
+
 class _Builder:
     def __init__(
-        self, root: Root, places: Places, layout: Layout, askers: dict[object, dict[str, None]], only: set[str] | None
+        self,
+        root: Root,
+        places: Places,
+        layout: Layout,
+        askers: dict[object, dict[str, None]],
+        only: set[str] | None,
+        taken: set[str],
     ) -> None:
         self.root = root
         self.places = places
@@ -66,6 +79,9 @@ class _Builder:
         # What the image's own ld.so.cache must tell of: (name, path, subdirectory) and whose it is.
         self.cached: dict[tuple[str, str, str], Object] = {}
         self.no_defaults: set[int] = set()
+        # Where links stand in the place of a cache, and where none can, because a file will.
+        self.reaching: set[str] = set()
+        self.taken = taken
 
     def put(self, name: ImagePath, typeflag: str, source: File | None, text: str, lead: object, why: Reason) -> None:
         if typeflag == "5" and not self.layout.brings(name):
@@ -86,6 +102,8 @@ class _Builder:
         elif typeflag == "5" and there.typeflag == "5":
             return
         elif self.leads[name] != lead and (typeflag, text) != ("2", there.linkname):
+            if name in self.reaching and self.layout.has_cache:
+                raise _Taken(name)
             raise PlaceConflict(name, _told(there), _told(entry))
 
     def file(self, name: ImagePath, file: File, why: Reason) -> ImagePath:
@@ -208,13 +226,15 @@ class _Builder:
         in a default directory, or where that cannot serve by an ld.so.cache. Returns the path that it
         opens."""
         wanted = _in(self.default_dir(program.default_dirs), found)
-        there = self.leads.get(self.layout.settle(ImagePath(wanted[1:])))
         facts = found.facts
         origin = any("ORIGIN" in (text or "") for text in (facts.rpath, facts.runpath))
-        taken = there is not None and there != found.file.identity[:2]
+        name = self.layout.settle(ImagePath(wanted[1:]))
+        there = self.leads.get(name)
+        taken = name in self.taken or (there is not None and there != found.file.identity[:2])
         if taken or id(found) in self.no_defaults or (origin and self.layout.has_cache):
             self.cached[found.name, place, found.subdir] = found
             return place
+        self.reaching.add(name)
         self.link(ImagePath(wanted[1:]), "/" + self.first[found.file.identity[:2]], found.file, why)
         return wanted
 
@@ -238,9 +258,18 @@ class _Builder:
                 "write the image with --layout scratch, or link what needs the library with an rpath",
             )
         entries = [
-            (name, "/" + self.layout.settle(ImagePath(place[1:])), subdir) for name, place, subdir in self.cached
+            CacheEntry(
+                name,
+                "/" + self.layout.settle(ImagePath(place[1:])),
+                of.facts.machine,
+                of.facts.bits,
+                subdir.rpartition("/")[2],
+            )
+            for (name, place, subdir), of in self.cached.items()
         ]
-        raise NotImplementedError(entries)
+        source = made(HostPath("/etc/ld.so.cache"), render(entries, found.facts.little_endian))
+        why = Reason(Rule.CONFIG, tuple(dict.fromkeys(f.name for f in self.cached.values())))
+        self.put(self.layout.settle(ImagePath("etc/ld.so.cache")), "0", source, "", source.identity[:2], why)
 
     # Extra files ------------------------------------------------------------------------------
 
@@ -319,12 +348,18 @@ def assemble(
     """The image's tree. With a `base` it is a layer over that; `only` are then the names of libraries and
     interpreters that come along, those of the build tree always do. Raises `PlaceConflict` for two
     files in one place, `InputError` for a name that an image must not hold."""
-    builder = _Builder(root, places, _layout(places.layout, root, base), _askers(programs), only)
-    placed = tuple([builder.program(source, program) for source, program in programs])
-    for extra in added:
-        builder.extra(extra)
-    builder.cache()
-    builder.parents()
+    added, askers, taken = list(added), _askers(programs), set[str]()
+    while True:
+        builder = _Builder(root, places, _layout(places.layout, root, base), askers, only, taken)
+        try:
+            placed = tuple([builder.program(source, program) for source, program in programs])
+            for extra in added:
+                builder.extra(extra)
+            builder.cache()
+            builder.parents()
+            break
+        except _Taken as conflict:
+            taken.add(str(conflict))
     entries = sorted(builder.entries.values(), key=lambda entry: os.fsencode(entry.name))
     return Tree(tuple(entries), placed)
 

@@ -145,6 +145,10 @@ class Scratch(Merged):
             self._used.add(name.partition("/")[0])
         return settled
 
+    def refuses(self, name: ImagePath, typeflag: str) -> str:
+        del name, typeflag
+        return ""  # there is no base image
+
     def links(self) -> Iterator[tuple[ImagePath, str]]:
         return ((ImagePath(name), self._moved[name]) for name in sorted(self._used))
 

@@ -415,7 +415,6 @@ def in_cache(path: Path) -> list[str]:
     return sorted(re.sub(r'^\t(\S+) \(libc6[^"]*(?:"(.*)")?\) => .*', r"\1 \2", line).strip() for line in lines)
 
 
-@pytest.mark.xfail(reason="the image brings no cache of its own yet")
 @pytest.mark.parametrize("name", OF_THE_CACHE)
 def test_a_whole_image_has_a_cache_where_no_link_serves(name: str, tmp_path: Path) -> None:
     make, names = OF_THE_CACHE[name]
