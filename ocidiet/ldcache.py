@@ -13,14 +13,15 @@ import struct
 from ocidiet.model import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _OLD_HEADER = "12sI"
-_OLD_ENTRY = "iII"
 _NEW_HEADER = "20sIIB3xI12x"
 _NEW_ENTRY = "iIIIQ"
+# The words of an entry: flags, name, path; and then an unused one and the two of hwcap.
+_OLD_WORDS, _NEW_WORDS = 3, 6
 _ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
 # The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
@@ -72,45 +73,46 @@ class Cache:
 
     def __init__(self, data: bytes, little_endian: bool = True) -> None:
         """Corrupt, foreign or absent data is an empty cache, as it is to the loader."""
-        self._entries: dict[bytes, list[tuple[int, int, int]]] = {}
-        self._strings = b""
-        self._hwcaps: list[str] = []
         self._order = "<" if little_endian else ">"
+        self._strings = b""
+        self._rows: tuple[int, ...] = ()
+        self._width = _OLD_WORDS
+        self._extension = 0
         try:
             self._read(data)
-        except (struct.error, ValueError):
-            self._entries.clear()
+        except struct.error:
+            self._rows = ()
+        # The first entry of each name, by where the name stands; most names are never asked for.
+        keys = self._rows[1 :: self._width]
+        self._first: dict[int, int] = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
 
     def _read(self, data: bytes) -> None:
         order, start = self._order, 0
         if data.startswith(_OLD_MAGIC):
             header = struct.Struct(order + _OLD_HEADER)
             count = header.unpack_from(data)[1]
-            end = header.size + count * 12
+            end = header.size + count * 4 * _OLD_WORDS
             start = (end + 7) // 8 * 8
             if not data.startswith(_NEW_MAGIC, start):
                 self._strings = data[end:]
-                rows = struct.iter_unpack(order + _OLD_ENTRY, data[header.size : end])
-                self._index((*row, 0, 0) for row in rows)
+                self._rows = struct.unpack_from(f"{order}{count * _OLD_WORDS}I", data, header.size)
                 return
         if not data.startswith(_NEW_MAGIC, start):
             return
         header = struct.Struct(order + _NEW_HEADER)
-        _, count, _, endian, extension = header.unpack_from(data, start)
-        if endian not in _ENDIAN[order]:
+        _, count, strings_bytes, endian, extension = header.unpack_from(data, start)
+        if endian not in _ENDIAN[order] or start + header.size + count * 24 + strings_bytes > len(data):
             return
-        first = start + header.size
-        end = first + count * 24
-        if end > len(data):
-            return
-        self._strings = data[start:]
-        self._hwcaps = list(self._extension(extension)) if extension else []
-        self._index(struct.iter_unpack(order + _NEW_ENTRY, data[first:end]))
+        self._strings = data[start:] if start else data
+        self._extension = extension
+        self._width = _NEW_WORDS
+        self._rows = struct.unpack_from(f"{order}{count * _NEW_WORDS}I", data, start + header.size)
 
-    def _extension(self, at: int) -> Iterable[str]:
-        strings, word = self._strings, self._order + "II"
+    def _hwcaps(self) -> Iterable[str]:
+        """The names of glibc-hwcaps subdirectories that entries tell by their number."""
+        at, strings, word = self._extension, self._strings, self._order + "II"
         magic, count = struct.unpack_from(word, strings, at)
-        if magic != _EXTENSION_MAGIC or count > 16:
+        if not at or magic != _EXTENSION_MAGIC or count > 16:
             return
         for part in range(count):
             tag, _, offset, size_bytes = struct.unpack_from(self._order + "IIII", strings, at + 8 + part * 16)
@@ -118,30 +120,45 @@ class Cache:
                 for (name,) in struct.iter_unpack(self._order + "I", strings[offset : offset + size_bytes]):
                     yield os.fsdecode(strings[name : strings.index(0, name)])
 
-    def _index(self, rows: Iterable[tuple[int, ...]]) -> None:
-        strings, entries = self._strings, self._entries
-        for flags, key, value, _, hwcap in rows:
-            entries.setdefault(strings[key : strings.index(0, key)], []).append((flags, value, hwcap))
+    def _level(self, hwcap: int) -> str | None:
+        if not hwcap:
+            return ""
+        if not hwcap & ~_HWCAP_LEGACY:
+            return LEGACY
+        if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION:
+            return None
+        try:
+            return list(self._hwcaps())[hwcap & 0xFFFFFFFF]
+        except (struct.error, ValueError, IndexError):
+            return None
 
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
-        wanted = _flags(machine, bits)
+        wanted, rows, width = _flags(machine, bits), self._rows, self._width
         found = []
-        for flags, value, hwcap in self._entries.get(os.fsencode(name), ()):
+        for number in self._numbers(os.fsencode(name) + b"\0"):
+            flags, _, value, *more = rows[number * width : number * width + width]
             end = self._strings.find(b"\0", value)
             if flags not in wanted or end < 0:
                 continue
-            level = ""
-            if hwcap and not hwcap & ~_HWCAP_LEGACY:
-                level = LEGACY
-            elif hwcap:
-                number = hwcap & 0xFFFFFFFF
-                if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION or number >= len(self._hwcaps):
-                    continue
-                level = self._hwcaps[number]
-            found.append((level, os.fsdecode(self._strings[value:end])))
+            level: str | None = ""
+            if more:
+                low, high = more[1:] if self._order == "<" else more[:0:-1]
+                level = self._level(high << 32 | low)
+            if level is not None:
+                found.append((level, os.fsdecode(self._strings[value:end])))
         return found
+
+    def _numbers(self, name: bytes) -> Iterator[int]:
+        """The entries of a name, which stand side by side. It may be the tail of another string."""
+        at = self._strings.find(name)
+        while at >= 0:
+            number = self._first.get(at, len(self._rows))
+            while number * self._width < len(self._rows) and self._rows[number * self._width + 1] == at:
+                yield number
+                number += 1
+            at = self._strings.find(name, at + 1)
 
 
 def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:

@@ -40,7 +40,8 @@ def write(tree: Tree, mtime_s: int, out: Writable) -> None:
     headers = [header(entry, mtime_s) for entry in tree.entries]
     total = sum(map(len, headers)) + sum(_padded(entry.size_bytes, BLOCK_BYTES) for entry in tree.entries)
     out.reserve(_padded(total + 2 * BLOCK_BYTES, RECORD_BYTES))
-    stream = _Stream(out)
+    # A fresh page costs as much as copying into it: a small archive gets a small buffer.
+    stream = _Stream(out, _BUFFER_BYTES if total > 16 * _BUFFER_BYTES else _BUFFER_BYTES // 8)
     held = None
     for entry, blocks in zip(tree.entries, headers, strict=True):
         stream.put(blocks)
@@ -124,9 +125,9 @@ def _pax_record(key: bytes, value: bytes) -> bytes:
 
 
 class _Stream:
-    def __init__(self, out: Writable) -> None:
+    def __init__(self, out: Writable, buffer_bytes: int) -> None:
         self._out = out
-        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._buffer = memoryview(bytearray(buffer_bytes))
         self._used = 0
         self._total = 0
 
@@ -156,6 +157,6 @@ class _Stream:
     def _fill(self, count: int) -> None:
         self._total += count
         self._used += count
-        if self._used == _BUFFER_BYTES:
+        if self._used == len(self._buffer):
             self._out.write(self._buffer)
             self._used = 0

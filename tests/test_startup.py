@@ -28,10 +28,10 @@ MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "
 COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
 WALK = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
-    " ocidiet.ldcache ocidiet.ldconf ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+    " ocidiet.ldcache ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
 )
 JOB = (
-    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.extras ocidiet.tar ocidiet.tree"
+    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.tar ocidiet.tree"
     " ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
 )
 SHOW = f"{WALK} ocidiet.cli.show"

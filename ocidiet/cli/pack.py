@@ -13,11 +13,12 @@ from ocidiet.model import TYPE_CHECKING, HostPath, Request, below
 if TYPE_CHECKING:
     from ocidiet import commit, fs
     from ocidiet.commit import state
+    from ocidiet.model import Extra
 
 
 def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
-    from ocidiet import closure, commit, extras, fs, tar, tree, verify
+    from ocidiet import closure, commit, fs, tar, tree, verify
 
     commit.occupy_standard_files()
     started_ns = time.time_ns()
@@ -30,7 +31,11 @@ def pack(wanted: Request) -> None:
     closed = closure.Resolver(root, facts, wanted.search).resolve(
         [(given.name, at.walk(given.path)) for given, at in named]
     )
-    added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
+    added: list[Extra] = []
+    if wanted.extras:
+        from ocidiet import extras
+
+        added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
     image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, wanted.places)
     verify.check(image, facts, wanted.search)
 
@@ -110,10 +115,11 @@ def _depfile(wanted: Request, record: fs.Record) -> bytes:
 
 def _own_files() -> list[HostPath]:
     """The files that this program was loaded from."""
-    here = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     archive = getattr(getattr(__spec__, "loader", None), "archive", None)
     if archive is not None:
         return [HostPath(os.path.realpath(archive))]
-    modules = [sys.modules[name] for name in sys.modules if name.startswith("ocidiet.")]
-    files = {HostPath(os.path.realpath(module.__file__ or "")) for module in modules}
-    return [*files, *(HostPath(f"{here}/{name}") for name in ("__init__.py", "__main__.py"))]
+    spelled = os.path.dirname(os.path.dirname(__file__))
+    here = os.path.realpath(spelled)
+    files = [module.__file__ or "" for name, module in sys.modules.items() if name.startswith("ocidiet.")]
+    names = {file[len(spelled) + 1 :] for file in files} | {"__init__.py", "__main__.py"}
+    return [HostPath(f"{here}/{name}") for name in names]

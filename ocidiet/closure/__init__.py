@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Held, Root
     from ocidiet.model import File, Identity, Search, Versions, Walk
+    from ocidiet.search.glibc import About
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
 # little endian), for glibc; and musl's name of the machine.
@@ -57,6 +58,7 @@ class Facts:
         self._unwinds: dict[Identity, bool] = {}
         self._versions: dict[Identity, Versions] = {}
         self._held: Held | None = None
+        self.abouts: dict[Identity, About] = {}
 
     def ask(self, file: File) -> ElfFacts | OcidietError:
         """The facts of `file`, or why there are none. Raises `InputChanged`."""
@@ -144,7 +146,7 @@ class Resolver:
         self._facts = facts
         self._search = search
         self._cwd = search.cwd.rstrip("/")
-        self._loaders = Loaders(root, search, facts.ask, facts.exports)
+        self._loaders = Loaders(root, search, facts)
         self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
     def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:

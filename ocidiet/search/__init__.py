@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-from ocidiet import ldconf
 from ocidiet.fs import OpenFile
 from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Config, Rule
@@ -16,18 +15,31 @@ from ocidiet.search.tokens import expand, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from ocidiet.errors import OcidietError
     from ocidiet.fs import Root
-    from ocidiet.model import ElfFacts, File, Object, Search, Walk
+    from ocidiet.model import ElfFacts, File, Identity, Object, Search, Walk
+    from ocidiet.search.glibc import About
     from ocidiet.search.ldconfig import Simulated
     from ocidiet.search.musl import Musl
 
     Loader = Glibc | Musl
     Read = Callable[[File], "ElfFacts | OcidietError"]
     """What a file says when it is parsed, or why it cannot be."""
-    Exports = Callable[[File, Sequence[str]], bool]
-    """Whether a library exports all of these symbols."""
+
+    class Files(Protocol):
+        """What is known of files, whatever root they were met in."""
+
+        abouts: dict[Identity, About]
+        """Of glibc's loaders."""
+
+        def ask(self, file: File) -> ElfFacts | OcidietError:
+            """As `Read`."""
+
+        def exports(self, file: File, names: Sequence[str]) -> bool:
+            """Whether a library exports all of these symbols."""
+
 
 __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders", "inherited", "moved"]
 
@@ -40,11 +52,10 @@ _LD_SO_PRELOAD = "/etc/ld.so.preload"
 class Loaders:
     """The loaders of one root; each, and the root's ld.so.cache, is read once."""
 
-    def __init__(self, root: Root, search: Search, read: Read, exports: Exports) -> None:
+    def __init__(self, root: Root, search: Search, files: Files) -> None:
         self._root = root
         self._search = search
-        self._read = read
-        self._exports = exports
+        self._files = files
         self._caches: dict[bool, Cache | Simulated] = {}
         self._preloaded: tuple[list[str], Walk] | None = None
         self._known: dict[tuple[str, str], Loader] = {}
@@ -58,17 +69,20 @@ class Loaders:
         return loader
 
     def _make(self, interp: Object) -> Loader:
-        content = self.content(interp.walk)
-        if b"/etc/ld-musl-" in content:
-            from ocidiet.search.musl import Musl
-
-            return Musl(self._root, self._search, self._read, self._exports, interp, content, self.content)
         facts = interp.facts
-        known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
+        known = self._files.abouts.get(interp.file.identity)
+        if known is None:
+            content = self.content(interp.walk)
+            if b"/etc/ld-musl-" in content:
+                from ocidiet.search.musl import Musl
+
+                return Musl(self._root, self._search, self._files, interp, content, self.content)
+            known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
+            self._files.abouts[interp.file.identity] = known
         cache = self._caches.get(facts.little_endian)
         if cache is None:
             cache = self._caches[facts.little_endian] = self._cache(known.default_dirs, facts.little_endian)
-        return Glibc(self._root, self._search, self._read, known, cache)
+        return Glibc(self._root, self._search, self._files.ask, known, cache)
 
     def _cache(self, default_dirs: tuple[str, ...], little_endian: bool) -> Cache | Simulated:
         assumed = self._search.assume_ldconfig
@@ -78,14 +92,19 @@ class Loaders:
         if assumed:
             from ocidiet.search.ldconfig import Simulated
 
-            return Simulated(self._root, self._read, _LD_SO_CONF, default_dirs, self.content)
+            return Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content)
         return Cache(self.content(walk), little_endian)
 
     def preloaded(self, main: Object) -> tuple[list[str], tuple[Config, ...]]:
         """What glibc's /etc/ld.so.preload names for every program, and the file."""
         if self._preloaded is None:
             walk = self._root.walk(_LD_SO_PRELOAD)
-            self._preloaded = (list(ldconf.preload(os.fsdecode(self.content(walk)))), walk)
+            names: list[str] = []
+            if walk.file is not None:
+                from ocidiet import ldconf
+
+                names = list(ldconf.preload(os.fsdecode(self.content(walk))))
+            self._preloaded = (names, walk)
         names, walk = self._preloaded
         return names, (Config(walk, main.name),) if walk.file is not None else ()
 
@@ -95,7 +114,7 @@ class Loaders:
             return b""
         self._root.use(walk)
         with OpenFile(walk.file) as opened:
-            return opened.pread(MAX_LOADER_BYTES, 0)
+            return opened.pread(min(walk.file.identity.size_bytes, MAX_LOADER_BYTES), 0)
 
 
 def moved(found: Object, beside: str, lib: str) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Candidate = tuple[str, How]
 
 DF_1_NODEFLIB = 0x800
+_PRINTABLE = bytes(range(0x21, 0x7F))
 _VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 DF_1_PIE = 0x08000000
 HWCAPS = "glibc-hwcaps"
@@ -86,11 +87,12 @@ def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
     (elf/dl-load.c, `system_dirs`). One alone is a run where it is the loader's own `directory`.
     """
     own: tuple[str, ...] = ()
-    at = loader.find(b"/\0")
+    at = loader.find(b"/lib")
     while at >= 0:
-        start = max(loader.rfind(b"\0", 0, at) + 1, at - 256)
+        end = loader.find(b"\0", at)
+        before = loader[max(at - 256, 0) : at]
         # The first string may stand behind code.
-        start += max((i + 1 for i, byte in enumerate(loader[start:at]) if not 0x20 < byte < 0x7F), default=0)
+        start = at - len(before) + len(before.rstrip(_PRINTABLE))
         run: list[str] = []
         while loader[start : start + 1] == b"/" and len(run) < _MAX_DIRS:
             end = loader.find(b"\0", start)
@@ -103,7 +105,7 @@ def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
             return tuple(run)
         if run == [directory]:
             own = tuple(run)
-        at = loader.find(b"/\0", max(at + 1, start - 2))
+        at = loader.find(b"/lib", max(at + 1, end))
     return own
 
 

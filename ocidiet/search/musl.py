@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Root
     from ocidiet.model import ElfFacts, Search, Walk
-    from ocidiet.search import Exports, Read
+    from ocidiet.search import Files
     from ocidiet.search.glibc import Candidate
 
 _DEFAULT_PATH = ("/lib", "/usr/local/lib", "/usr/lib")
@@ -33,8 +33,7 @@ class Musl:
         self,
         root: Root,
         search: Search,
-        read: Read,
-        exports: Exports,
+        files: Files,
         interp: Object,
         content: bytes,
         read_whole: Callable[[Walk], bytes],
@@ -45,8 +44,7 @@ class Musl:
         self.config: Config | None = None
         self._root = root
         self._search = search
-        self._read = read
-        self._exports = exports
+        self._files = files
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path
         self._interp = interp
@@ -97,7 +95,7 @@ class Musl:
 
     def _is_libc(self, found: Object) -> bool:
         """Whether a library is taken for a second libc, and musl itself for it."""
-        return self._exports(found.file, _LIBC_SYMBOLS)
+        return self._files.exports(found.file, _LIBC_SYMBOLS)
 
     def lookup(self, name: str, by: Object, main: Object) -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`."""
@@ -148,7 +146,7 @@ class Musl:
             passed_over = walk.kind in ("absent", "denied") or "name too long" in walk.reason
             return Passed(walk.reason, not passed_over)
         self._root.use(walk)
-        facts = self._read(walk.file)
+        facts = self._files.ask(walk.file)
         if isinstance(facts, OcidietError):
             return Passed(facts.message, fatal=True)
         if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):

@@ -262,11 +262,12 @@ def test_payload_crosses_the_buffer_whole(tmp_path: Path, size_bytes: int) -> No
     assert len(data) - last >= 1024
 
 
-def test_bytes_leave_in_whole_buffers(tmp_path: Path) -> None:
-    (tmp_path / "f").write_bytes(bytes(2 * MIB + 5))
+@pytest.mark.parametrize(("size_bytes", "buffer_bytes"), [(2 * MIB, MIB // 8), (18 * MIB, MIB)])
+def test_bytes_leave_in_whole_buffers(tmp_path: Path, size_bytes: int, buffer_bytes: int) -> None:
+    (tmp_path / "f").write_bytes(bytes(size_bytes + 5))
     sizes: list[int] = []
     tar.write(Tree((entry("f", source=seen(tmp_path / "f")),), ()), 0, Into(lambda data: sizes.append(len(data))))
-    assert sizes[:-1] == [MIB, MIB]
+    assert sizes[:-1] == [buffer_bytes] * (size_bytes // buffer_bytes)
     assert sum(sizes) % 10240 == 0
 
 
