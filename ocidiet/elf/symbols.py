@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_SYMBOLS_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1024
 # Of a larger string table, so few names are read one by one.
-_NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 18, 1000
+_NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 22, 1000
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 
