@@ -35,6 +35,10 @@ JOB = (
     " ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
 )
 SHOW = f"{WALK} ocidiet.cli.show"
+VERIFY = (
+    f"{WALK} ocidiet.cli.verify ocidiet.fs.archive ocidiet.fs.image ocidiet.fs.layout ocidiet.fs.unpack"
+    " ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image ocidiet.verify.versions"
+)
 TREE = "ocidiet.report ocidiet.report.tree"
 
 
@@ -48,8 +52,9 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
         (["list", "/bin/sh"], SHOW),
         (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
+        (["verify", "."], VERIFY),
     ],
-    ids=["version", "help", "job", "depfile", "verbose", "list", "tree"],
+    ids=["version", "help", "job", "depfile", "verbose", "list", "tree", "verify"],
 )
 def test_run_imports_only_what_it_uses(tmp_path: Path, argv: list[str], modules: str) -> None:
     if "-b" in argv:

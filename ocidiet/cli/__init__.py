@@ -58,6 +58,10 @@ def _main(argv: Sequence[str]) -> int:
             say(texts.USAGE.rstrip())
             return 2
         write(texts.asked(given, verb))
+    elif verb == "verify":
+        from ocidiet.cli import verify
+
+        return verify.verify(given, _cwd())
     elif verb:
         from ocidiet.cli import show
 

@@ -22,21 +22,37 @@ FILES = "FILE"
 _SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "-h": "--help", "-0": "--null"}
 _MANY = ("--binary", "--extra")  # every word up to the next option
 _AGAIN = ("--library-path", "--preload")  # a list that may be given in parts
-_SEARCH = (*_AGAIN, "--root", "--build-tree", "--hwcaps", "--dlopen")
+_SEARCH = (*_AGAIN, "--hwcaps", "--dlopen")
 _PLACES = ("--layout", "--library-dir", "--base", "--destdir")
-_ONE = ("--tar", *_SEARCH, *_PLACES, "--mtime", "--depfile", "--depfile-target", "--depfile-style")
+_ONE = (
+    "--tar",
+    *_SEARCH,
+    "--root",
+    "--build-tree",
+    *_PLACES,
+    "--mtime",
+    "--depfile",
+    "--depfile-target",
+    "--depfile-style",
+)
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
 ASKING = ("--help", "--help-all", "--version", "--makefile")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
-VERBS = {"list": ("--null",), "tree": ("--json",)}
-"""First words that do something else than pack, with the flags that each alone has."""
+_PLATFORM = "--platform"
+_OF_MACHINE = ("--root", "--build-tree", *_ASSUME)
+VERBS = {
+    "list": ("--null", *_OF_MACHINE),
+    "tree": ("--json", *_OF_MACHINE),
+    "verify": ("--json", _PLATFORM),
+}
+"""First words that do something else than pack, with the options that not all of them have."""
 
 
 def parse(argv: Sequence[str], verb: str = "") -> Options:
     """What stands in `argv`, behind `verb` if there is one. Raises `UsageError`."""
     options: Options = {}
     words = iter(argv)
-    flags = (*_FLAGS, *VERBS.get(verb, ()))
+    flags = (*_FLAGS, *(name for name in VERBS.get(verb, ()) if name not in (*_ONE, _PLATFORM)))
     many = rest = FILES if verb else ""
     for word in words:
         if not word.startswith("-") or word == "-":
@@ -51,7 +67,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
             name, value = word[:2], word[2:]
             equals = value
         name, many = _SHORT.get(name, name), rest
-        if verb and name not in (*_SEARCH, *_ASSUME, *VERBS[verb], "--verbose", "--help", "--help-all"):
+        if verb and name not in (*_SEARCH, *VERBS[verb], "--verbose", "--help", "--help-all"):
             raise UsageError(f"{shown(word)}: no option of `ocidiet {verb}`", hint=f"ocidiet {verb} --help lists them")
         if name in flags:
             if equals and (word.startswith("--") or value.strip("v") or name != "--verbose"):
@@ -62,7 +78,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
         elif name in _MANY:
             many = name
             options.setdefault(name, []).extend([value] if equals else [])
-        elif name in _ONE:
+        elif name in _ONE or (verb and name == _PLATFORM):
             if name in options and name not in _AGAIN:
                 raise UsageError(f"{name} is given twice")
             if not equals:

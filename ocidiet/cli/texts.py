@@ -21,7 +21,7 @@ more: ocidiet --help
 
 HELP = """\
 usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
-       ocidiet list|tree PROGRAM... [option]..       what it needs, and why
+       ocidiet list|tree PROGRAM..., ocidiet verify IMAGE...  (VERB --help)
 Input: a tar is made of the programs and all they need. None of them is run.
   -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
   -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
@@ -61,6 +61,15 @@ Prints who needs what, where it was found, and by which rule.
 Both run nothing, take the options of "Root and search" and of the loader's
 dark corners, --build-tree, and =FILE for a path inside the root. What is
 missing is told, and ends them with exit status 1.
+
+usage: ocidiet verify IMAGE... [option]..
+Tells whether finished images are complete, whoever made them: loaders,
+libraries and their symbol versions, scripts, links, entries. IMAGE is a root
+directory, a tar of one, an OCI layout or archive, or what `docker save`
+writes. Nothing is run or unpacked. Exit status 1 if one has a defect.
+      --platform OS/ARCH     of an image for several
+Options: --json; -v, for what is no defect too; --library-path, --preload,
+--hwcaps and --dlopen, for what its loaders are told.
 """
 
 REST = """\

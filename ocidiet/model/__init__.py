@@ -9,7 +9,7 @@ survives.
 from ocidiet.model.asked import LAYOUTS, Places, Request, Search, Source
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
 from ocidiet.model.disk import Container, File, Hop, Identity, Trace, Walk
-from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
+from ocidiet.model.image import Defect, Entry, Extra, Placed, Reason, Tree, Verdict
 from ocidiet.model.loading import (
     Closure,
     Config,
@@ -35,6 +35,7 @@ __all__ = [
     "Closure",
     "Config",
     "Container",
+    "Defect",
     "DepName",
     "Dlopen",
     "Edge",
@@ -65,6 +66,7 @@ __all__ = [
     "Source",
     "Trace",
     "Tree",
+    "Verdict",
     "Versions",
     "Walk",
     "below",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocidiet.model.base import ImagePath, NamedTuple
 from ocidiet.model.disk import File
-from ocidiet.model.loading import Program
+from ocidiet.model.loading import Notice, Program
 
 
 class Reason(NamedTuple):
@@ -57,3 +57,28 @@ class Tree(NamedTuple):
 
     entries: tuple[Entry, ...]
     programs: tuple[Placed, ...]
+
+
+class Defect(NamedTuple):
+    """What is wrong with one file of a finished image."""
+
+    name: ImagePath
+    kind: str
+    """`interpreter`, `library`, `version`, `script`, `link`, `elf`, `entry`, `command`, `digest`; or `unreadable`, of
+    the whole image, without a name."""
+    reason: str
+    remedy: str
+
+
+class Verdict(NamedTuple):
+    """What there is to say of a finished image."""
+
+    defects: tuple[Defect, ...]
+    notices: tuple[Notice, ...]
+    programs: int
+    """ELF programs, static ones included."""
+    libraries: int
+    platforms: tuple[str, ...]
+    """Of the programs, as `linux/amd64`."""
+    libcs: tuple[str, ...]
+    """Of the programs, as `glibc 2.36`."""

@@ -23,7 +23,9 @@ from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 CWD = "/home/me"
-NO_OPTION = "belongs to no option\n  hint: programs follow -b, other files -e; a verb (list, tree) is the first word"
+NO_OPTION = (
+    "belongs to no option\n  hint: programs follow -b, other files -e; a verb (list, tree, verify) is the first word"
+)
 PYENV = Path.home() / ".pyenv" / "versions"
 
 

@@ -149,6 +149,7 @@ BELOW = {"/d/a": "a", "/d/b": "b", "/l": " -> d", "/f": "f", "/e/x/y": "y"}
         ([("d/.wh.absent", "")], {}),
         ([("d/.wh..wh..opq", ""), ("d/c", "c")], {"/d/a": None, "/d/b": None, "/d/c": "c"}),
         ([("d/c", "c"), ("d/.wh..wh..opq", "")], {"/d/a": None, "/d/b": None, "/d/c": "c"}),
+        ([(".wh..wh..opq", ""), ("g", "g")], {**dict.fromkeys(BELOW), "/g": "g"}),
         ([("d/a", "new"), ("d/.wh.a", "")], {"/d/a": "new"}),
         ([(".wh.d", ""), ("d", DIR), ("d/c", "c")], {"/d/a": None, "/d/b": None, "/d/c": "c"}),
         ([("d/c", "c"), (".wh.d", "")], {"/d/a": None, "/d/b": None, "/d/c": "c"}),
@@ -164,7 +165,7 @@ BELOW = {"/d/a": "a", "/d/b": "b", "/l": " -> d", "/f": "f", "/e/x/y": "y"}
     ],
     ids=[
         "a-file", "dot-slash", "a-directory-again", "whiteout", "whiteout-of-a-tree", "whiteout-of-nothing", "opaque",
-        "opaque-comes-last", "whiteouts-are-for-lower-layers", "whiteout-and-new", "new-and-whiteout",
+        "opaque-comes-last", "opaque-root", "whiteouts-are-for-lower-layers", "whiteout-and-new", "new-and-whiteout",
         "whiteout-and-implied", "other-metadata", "file-over-directory", "link-over-directory", "directory-over-file",
         "directory-over-link", "implied-directory-over-link", "hard-link-into-a-lower-layer", "through-its-own-link",
     ],

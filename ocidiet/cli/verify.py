@@ -1,0 +1,38 @@
+"""`ocidiet verify`: finished images, made by whatever tool. Nothing is run, unpacked or written."""
+
+from __future__ import annotations
+
+from ocidiet.cli import options, tell, write
+from ocidiet.errors import InputError, UsageError
+from ocidiet.model import Defect, HostPath, ImagePath, Verdict
+
+
+def verify(given: options.Options, cwd: str) -> int:
+    """Tell of each image; returns the exit code: 1 if one of them has a defect. Raises `UsageError`."""
+    from ocidiet import commit
+    from ocidiet.fs import Record
+    from ocidiet.fs.image import open_image
+    from ocidiet.report import verdict as report
+    from ocidiet.verify import image
+
+    names = given.get(options.FILES, [])
+    if not names:
+        raise UsageError("verify: names no image", hint="ocidiet verify --help")
+    platform = given.get("--platform", [None])[0]
+    search = options.search(given, cwd)
+    commit.occupy_standard_files()
+    verdicts = []
+    for name in names:
+        path = name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"
+        try:
+            made = image.judge(open_image(HostPath(path), Record(), platform), search)
+        except InputError as error:
+            what = error.message.removeprefix(f"{path}: ")
+            made = Verdict((Defect(ImagePath(""), "unreadable", what, error.hint),), (), 0, 0, (), ())
+        verdicts.append((name, made))
+        if "--json" not in given:
+            write(report.text(name, made))
+            tell(made.notices, "--verbose" in given)
+    if "--json" in given:
+        write(report.render(verdicts))
+    return 1 if any(made.defects for _, made in verdicts) else 0
