@@ -15,11 +15,11 @@ _RUN_TIME = ("/proc/", "/sys/", "/dev/")
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ocidiet.fs import DiskRoot
+    from ocidiet.fs import Root
     from ocidiet.model import Source
 
 
-def expand(source: Source, root: DiskRoot) -> Iterator[Extra]:
+def expand(source: Source, root: Root) -> Iterator[Extra]:
     """Every name that `source` brings into the image.
 
     Raises `InputError` for what is absent and for what no image can hold (sockets, FIFOs, devices).
@@ -38,7 +38,15 @@ def expand(source: Source, root: DiskRoot) -> Iterator[Extra]:
     yield from _named(source, walk, name, root, reason)
 
 
-def _named(source: Source, walk: Walk, name: ImagePath, root: DiskRoot, reason: Reason) -> Iterator[Extra]:
+def installed(tree: Root, name: str) -> Iterator[Extra]:
+    """Every name of an installed tree, at the place that it has there; `name` is the tree's for messages.
+
+    Raises `InputError` as `expand`.
+    """
+    return _tree("/", ImagePath(""), tree, Reason(Rule.EXTRA, (name,)))
+
+
+def _named(source: Source, walk: Walk, name: ImagePath, root: Root, reason: Reason) -> Iterator[Extra]:
     if walk.kind == "file":
         if not name or source.text.endswith("/"):
             raise InputError(source.text, "a file needs a file's name for its place")
@@ -51,7 +59,7 @@ def _named(source: Source, walk: Walk, name: ImagePath, root: DiskRoot, reason: 
         raise InputError(source.name, walk.reason, "a place in the image is absolute: SRC:/DEST" if colon else "")
 
 
-def _tree(top: str, name: ImagePath, root: DiskRoot, reason: Reason) -> Iterator[Extra]:
+def _tree(top: str, name: ImagePath, root: Root, reason: Reason) -> Iterator[Extra]:
     pending: list[tuple[str, ImagePath]] = [(top, name)]
     while pending:
         directory, place = pending.pop()

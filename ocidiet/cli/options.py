@@ -199,8 +199,8 @@ def request(options: Options, cwd: str) -> Request:
         hint = f"-t names a file: -t {tar.partition(':')[0]}.tar, then `docker import` gives it a name"
         raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
-    if not any(sources.values()):
-        raise UsageError("nothing to put into the image: neither -b nor -e")
+    if not any(sources.values()) and "--destdir" not in options:
+        raise UsageError("nothing to put into the image: neither -b, -e nor --destdir")
     destdir, base = _one(options, "--destdir"), _one(options, "--base")
     if destdir and not os.path.isdir(destdir):
         raise UsageError(f"--destdir {shown(destdir)}: no such directory")

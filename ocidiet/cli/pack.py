@@ -8,12 +8,15 @@ import time
 
 from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import UsageError, shown
-from ocidiet.model import TYPE_CHECKING, HostPath, Request, below
+from ocidiet.model import TYPE_CHECKING, HostPath, Request, Source, below
 
 if TYPE_CHECKING:
-    from ocidiet import commit, fs
+    from collections.abc import Iterator, Sequence
+
+    from ocidiet import closure, commit, fs
     from ocidiet.commit import state
-    from ocidiet.model import Extra
+    from ocidiet.fs.overlay import OverlaidRoot
+    from ocidiet.model import Extra, Program, Tree
 
 
 def pack(wanted: Request) -> None:
@@ -23,21 +26,37 @@ def pack(wanted: Request) -> None:
     commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = fs.Record(wanted.places.build_tree)
-    root = fs.DiskRoot(wanted.root, record)
-    host = fs.DiskRoot("", record) if wanted.root else root
-
-    facts = closure.Facts()
-    named = [(given, root if given.in_root else host) for given in wanted.binaries]
-    closed = closure.Resolver(root, facts, wanted.search).resolve(
-        [(given.name, at.walk(given.path)) for given, at in named]
-    )
+    host = fs.DiskRoot("", record)
+    under = fs.DiskRoot(wanted.root, record) if wanted.root else host
+    root: fs.Root = under
+    binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
     added: list[Extra] = []
+    facts = closure.Facts()
+    if wanted.destdir is not None:
+        staged, root = _staged(wanted.destdir, under, record)
+        binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
+        for extra in staged:
+            added.append(extra)
+            if extra.source is not None and facts.starts(extra.source):
+                source = Source(extra.source.path, extra.source.path, f"/{extra.name}", True, extra.name)
+                binaries.append((source, root))
     if wanted.extras:
         from ocidiet import extras
 
-        added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
-    image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, wanted.places)
-    verify.check(image, facts, wanted.search)
+        added += [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
+    closed = closure.Resolver(root, facts, wanted.search).resolve(
+        [(given.name, at.walk(given.path)) for given, at in binaries]
+    )
+    programs = [(given, program) for (given, _), program in zip(binaries, closed.programs, strict=True)]
+    base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
+    if wanted.base is None:
+        image = tree.assemble(programs, added, root, wanted.places)
+    else:
+        from ocidiet.fs.image import open_image
+
+        base = open_image(HostPath(os.path.join(wanted.search.cwd, wanted.base)), record)
+        image = _layer(programs, added, root, base, facts, wanted)
+    verify.check(image, facts, wanted.search, base)
 
     outputs: list[commit.Output] = []
     known: state.State | None = None
@@ -83,6 +102,35 @@ def pack(wanted: Request) -> None:
             if known is not None:
                 known.discard()
     tell(closed.notices, wanted.verbose > 0)
+
+
+def _staged(destdir: HostPath, root: fs.DiskRoot, record: fs.Record) -> tuple[Iterator[Extra], OverlaidRoot]:
+    """All of an installed tree, and the root with it laid over."""
+    from ocidiet import extras, fs
+    from ocidiet.fs.overlay import OverlaidRoot
+
+    over = fs.DiskRoot(destdir, record)
+    return extras.installed(over, destdir), OverlaidRoot(over, root)
+
+
+def _layer(
+    programs: Sequence[tuple[Source, Program]],
+    added: Sequence[Extra],
+    root: fs.Root,
+    base: fs.Root,
+    facts: closure.Facts,
+    wanted: Request,
+) -> Tree:
+    """What `base` lacks: libraries are added until each name is served, by the base or by the layer."""
+    from ocidiet import tree, verify
+
+    only: set[str] = set()
+    while True:
+        image = tree.assemble(programs, added, root, wanted.places, base, only)
+        lacking = verify.lacking(image, facts, wanted.search, base) - only
+        if not lacking:
+            return image
+        only |= lacking
 
 
 def _refuse_own_input(wanted: Request, record: fs.Record) -> None:

@@ -12,7 +12,7 @@ from ocidiet.model import TYPE_CHECKING, Rule, below
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ocidiet.fs import DiskRoot
+    from ocidiet.fs import DiskRoot, Root
     from ocidiet.model import Closure, HostPath, Program, Walk
 
 
@@ -89,7 +89,7 @@ def _way(walk: Walk, root: DiskRoot) -> Iterator[HostPath]:
         path = target if target.startswith("/") else f"{hop.path.rpartition('/')[0]}/{target}"
 
 
-def drawn(closed: Closure, root: DiskRoot, cwd: str, probes: bool, fd: int = 1) -> str:
+def drawn(closed: Closure, root: Root, cwd: str, probes: bool, fd: int = 1) -> str:
     """The tree, as suits the open file that it goes to. Paths inside another root start with ROOT,
     those below the working directory are relative."""
     from ocidiet.report import tree

@@ -129,6 +129,17 @@ class Facts:
                 return found
         return None
 
+    def starts(self, file: File) -> bool:
+        """Whether the file is a program, a library or a script that something may start or open."""
+        facts = self.ask(file)
+        if not isinstance(facts, OcidietError):
+            return bool(facts.interp or facts.needed)
+        if not file.executable or not isinstance(facts, BadElf) or facts.message != elf.NOT_ELF:
+            return False
+        with OpenFile(file, self._held) as opened:
+            self._held = opened.held
+            return opened.pread(2, 0) == b"#!"
+
     def exports(self, file: File, names: Sequence[str]) -> bool:
         """Whether the library `file` exports all of `names`. Raises `BadElf`."""
         from ocidiet.elf import symbols

@@ -31,6 +31,8 @@ class Root:
 
     is_sysroot = False
     """Whether it is a tree of another machine, in which perhaps nothing ever ran."""
+    staged: Root | None = None
+    """What is laid over it, and no ldconfig has seen."""
 
     def __init__(self) -> None:
         self._directories: dict[str, Walk] = {}
@@ -41,6 +43,10 @@ class Root:
 
     def list(self, path: str) -> Iterator[str]:
         """The names in directory `path`, which holds no link, in byte order."""
+        raise NotImplementedError
+
+    def host_path(self, path: str) -> HostPath:
+        """Where the machine has `path`, whose directory holds no link."""
         raise NotImplementedError
 
     def spell(self, path: str) -> str:
@@ -162,7 +168,11 @@ class DiskRoot(Root):
 
     def use(self, walk: Walk) -> None:
         for hop in walk.hops:
-            self._record.read(self.host_path(hop.path))
+            self.use_one(hop.path)
+
+    def use_one(self, path: str) -> None:
+        """The file or link at `path`, whose directory holds no link, is an input."""
+        self._record.read(self.host_path(path))
 
     def list(self, path: str) -> Iterator[str]:
         """The names in directory `path`, which holds no link, in byte order."""

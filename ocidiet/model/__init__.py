@@ -6,7 +6,7 @@ that came from the file system or from an ELF file are decoded with `os.fsdecode
 survives.
 """
 
-from ocidiet.model.asked import LAYOUTS, Places, Request, Search, Source
+from ocidiet.model.asked import LAYOUTS, MERGED, Places, Request, Search, Source
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
 from ocidiet.model.disk import Container, File, Hop, Identity, Trace, Walk
 from ocidiet.model.image import Defect, Entry, Extra, Placed, Reason, Tree, Verdict
@@ -31,6 +31,7 @@ from ocidiet.model.loading import (
 
 __all__ = [
     "LAYOUTS",
+    "MERGED",
     "TYPE_CHECKING",
     "Closure",
     "Config",

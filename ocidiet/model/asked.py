@@ -39,6 +39,8 @@ class Search(NamedTuple):
 
 LAYOUTS = ("portable", "scratch", "merged", "split")
 """How links between directories are spelled in the image; `tree.layout` has each."""
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+"""Directories that are links to those of the same name in /usr, where /usr is merged."""
 
 
 class Places(NamedTuple):

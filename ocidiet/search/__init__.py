@@ -93,7 +93,12 @@ class Loaders:
             from ocidiet.search.ldconfig import Simulated
 
             return Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content)
-        return Cache(self.content(walk), little_endian)
+        cache = Cache(self.content(walk), little_endian)
+        if self._root.staged is None:
+            return cache
+        from ocidiet.search.ldconfig import Simulated
+
+        return Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content, cache)
 
     def preloaded(self, main: Object) -> tuple[list[str], tuple[Config, ...]]:
         """What glibc's /etc/ld.so.preload names for every program, and the file."""

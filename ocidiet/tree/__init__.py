@@ -30,7 +30,7 @@ from ocidiet.model import (
     below,
 )
 from ocidiet.search import DF_1_NODEFLIB, moved
-from ocidiet.tree.layout import Layout, Merged, OnBase, Portable, Scratch, Split
+from ocidiet.tree.layout import Layout, layout_of, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 MODE_PROGRAM, MODE_FILE, MODE_DIR, MODE_LINK = 0o755, 0o644, 0o755, 0o777
 # As every base has them: `ADD` gives a directory that is there the mode of its entry.
 _MODES_OF_DIRS = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
-
-
-def normal(path: str) -> str:
-    """Absolute `path` without `.`, `..` and doubled slashes, taken as text."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
 
 
 class _Taken(Exception):
@@ -167,6 +156,9 @@ class _Builder:
             for config in part.configs:
                 self.literal(config.walk, config.walk.path, Reason(Rule.CONFIG, (config.needed_by,)))
         for run in program.runs:
+            path = run.main.path
+            if self.only is not None and not self.only & {path, path.rpartition("/")[2]}:
+                continue  # the base has it
             self.literal(run.main.walk, run.main.path, Reason(Rule.SCRIPT, (main,)))
             self.objects(run, run.main.path)
 
@@ -350,7 +342,7 @@ def assemble(
     files in one place, `InputError` for a name that an image must not hold."""
     added, askers, taken = list(added), _askers(programs), set[str]()
     while True:
-        builder = _Builder(root, places, _layout(places.layout, root, base), askers, only, taken)
+        builder = _Builder(root, places, layout_of(places.layout, root, base), askers, only, taken)
         try:
             placed = tuple([builder.program(source, program) for source, program in programs])
             for extra in added:
@@ -362,11 +354,3 @@ def assemble(
             taken.add(str(conflict))
     entries = sorted(builder.entries.values(), key=lambda entry: os.fsencode(entry.name))
     return Tree(tuple(entries), placed)
-
-
-def _layout(name: str, root: Root, base: Root | None) -> Layout:
-    if base is not None:
-        return OnBase(base)
-    if name == "scratch":
-        return Scratch(root)
-    return {"portable": Portable, "merged": Merged, "split": Split}[name]()

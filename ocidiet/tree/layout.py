@@ -10,7 +10,7 @@ stacked, not added, it would hide such a link. The other layouts are for layers:
 
 from __future__ import annotations
 
-from ocidiet.model import TYPE_CHECKING, ImagePath
+from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MAYBE_LINKS = frozenset(
     "bin sbin lib lib32 lib64 libx32 usr/sbin usr/lib32 usr/lib64 usr/libx32 var/run var/lock".split()  # noqa: SIM905
 )
-_MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Names that are one place on some base: a link from one to another could come to point at itself.
 _ONE_PLACE = (
     ("usr/sbin/", "bin/"),
@@ -43,6 +42,17 @@ def one_place(name: str) -> str:
         if name.startswith(prefix):
             return stands_for + name[len(prefix) :]
     return name
+
+
+def normal(path: str) -> str:
+    """Absolute `path` without `.`, `..` and doubled slashes, taken as text."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
 
 
 class Layout:
@@ -116,7 +126,7 @@ class Merged(Layout):
     """A layer over a base whose /bin, /lib and their like are links into /usr."""
 
     def __init__(self) -> None:
-        self._moved = {name: f"usr/{name}" for name in _MERGED}
+        self._moved = {name: f"usr/{name}" for name in MERGED}
 
     def settle(self, name: ImagePath) -> ImagePath:
         top, slash, rest = name.partition("/")
@@ -135,7 +145,7 @@ class Scratch(Merged):
     has_cache = True
 
     def __init__(self, root: Root) -> None:
-        ends = {name: root.directory(f"/{name}") for name in _MERGED if root.look(f"/{name}").kind == "link"}
+        ends = {name: root.directory(f"/{name}") for name in MERGED if root.look(f"/{name}").kind == "link"}
         self._moved = {name: end.real[1:] for name, end in ends.items() if end.kind == "dir"}
         self._used: set[str] = set()
 
@@ -181,3 +191,12 @@ class OnBase(Layout):
 
 
 _KINDS = {"dir": "directory", "special": "device or socket"}
+
+
+def layout_of(name: str, root: Root, base: Root | None) -> Layout:
+    """The layout of this name, or what a known `base` asks for."""
+    if base is not None:
+        return OnBase(base)
+    if name == "scratch":
+        return Scratch(root)
+    return {"portable": Portable, "merged": Merged, "split": Split}[name]()

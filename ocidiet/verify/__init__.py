@@ -8,7 +8,7 @@ from __future__ import annotations
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import LackingVersions, OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
+from ocidiet.model import MERGED, TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
 from ocidiet.verify.versions import Judge
 
 if TYPE_CHECKING:
@@ -42,6 +42,16 @@ class TreeRoot(Root):
         return Look("file", file=entry.source)
 
 
+class MergedRoot(Root):
+    """What the layout `merged` counts on: a base whose /bin, /lib and their like are links into /usr."""
+
+    def look(self, path: str) -> Look:
+        name = path[1:]
+        if name in MERGED:
+            return Look("link", f"usr/{name}")
+        return Look("dir" if name == "usr" or name.removeprefix("usr/") in MERGED else "absent")
+
+
 def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) -> None:
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
     files that it was meant to have, or for those that stay away the base's. `facts` and `search` are
@@ -73,9 +83,17 @@ def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
     inside = resolver.explore(named)
     names = {lookup.name for lookup in inside.missing}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
-        served = {name for _, name, _ in _served(proven)}
-        names |= {name for _, name, _ in _served(placed.program)} - served
+        started = {_started(part, proven): part for part in proven.parts()}
+        for part in placed.program.parts():
+            inner = started.get(_started(part, placed.program))
+            if inner is not None:  # else what it would ask for is not known yet
+                names |= {edge.name for edge in part.edges} - {edge.name for edge in inner.edges}
     return names
+
+
+def _started(part: Program, program: Program) -> tuple[str, str]:
+    """What tells one part of a program from another, wherever it lies: what a script starts, and the level."""
+    return "" if part.main is program.main else part.main.path, part.level
 
 
 def _inside(tree: Tree, facts: Facts, search: Search, base: Root | None) -> tuple[Resolver, list[tuple[str, Walk]]]:

@@ -13,8 +13,7 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Places, Reason, Rule, Search, Tree
-from ocidiet.tree import normal
-from ocidiet.tree.layout import Portable, one_place
+from ocidiet.tree.layout import Portable, normal, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new
 
