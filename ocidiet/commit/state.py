@@ -19,9 +19,10 @@ from ocidiet.model import TYPE_CHECKING, HostPath
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ocidiet.model import Identity, Tree
+    from ocidiet.model import File, Identity, Tree
 
 SUFFIX = ".state"
+_MAX_TOLD_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
@@ -38,7 +39,9 @@ class State:
         lines += [ascii((path, *(known or ()))) for path, known in tool]
         for entry in tree.entries:
             line: tuple[object, ...] = (entry.name, entry.typeflag, entry.mode, entry.linkname)
-            if (source := entry.source) is not None:
+            if (source := entry.source) is not None and (data := _in_memory(source)) is not None:
+                line += (data,)
+            elif source is not None:
                 # A member's own identity is of this run alone.
                 holder = source.container or source
                 self._trusted = self._trusted and unchanging(holder.identity, started_ns)
@@ -109,6 +112,14 @@ class State:
             os.close(fd)
         except OSError:
             pass  # there is none, or it was only looked at
+
+
+def _in_memory(source: File) -> bytes | None:
+    """What the tool has made itself; what it has unpacked is too much to tell the next run."""
+    size_bytes = source.identity.size_bytes
+    if source.container is None or size_bytes > _MAX_TOLD_BYTES or os.fstat(source.container.fd).st_nlink:
+        return None
+    return os.pread(source.container.fd, size_bytes, source.offset_bytes)
 
 
 def _state_of(path: HostPath) -> Identity | None:

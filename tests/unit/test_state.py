@@ -12,6 +12,7 @@ import pytest
 from ocidiet.commit import Output, identity, unchanging
 from ocidiet.commit.state import State
 from ocidiet.errors import OutputError
+from ocidiet.fs import made
 from ocidiet.model import Container, Entry, File, HostPath, Identity, ImagePath, Reason, Tree
 
 STARTED_NS = 4_102_444_800_000_000_123  # of all runs: later than any file that a test makes
@@ -132,7 +133,7 @@ def test_fingerprint_of_a_member_is_its_archives(place: Place) -> None:
     def member(
         of: Identity = OLD, path: str = "/base.tar", offset_bytes: int = 512, number: int = 1
     ) -> tuple[Entry, ...]:
-        with open(os.devnull) as file:
+        with open(__file__) as file:
             archive = Container(HostPath(path), of, os.dup(file.fileno()))
         return source(container=archive, offset_bytes=offset_bytes, identity=Identity(-1, number, 3, 0, 0))
 
@@ -140,6 +141,13 @@ def test_fingerprint_of_a_member_is_its_archives(place: Place) -> None:
     assert place.stands(member(number=2))
     others = [member(Identity(9, *OLD[1:])), member(path="/b.tar"), member(offset_bytes=0)]
     assert [place.stands(other) for other in others] == [False] * 3
+
+
+def test_fingerprint_of_what_the_tool_made_is_its_bytes(place: Place) -> None:
+    """Its file is another one, and new, in each run."""
+    place.make(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
+    assert place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
+    assert not place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xfe\n")))
 
 
 def rewrite_tool(place: Place) -> None:
