@@ -37,24 +37,27 @@ def pack(wanted: Request) -> None:
 
         added = [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
     image = tree.assemble(list(zip(wanted.binaries, closed.programs, strict=True)), added, root, wanted.places)
-    verify.check(image, facts, wanted.search)
 
     outputs: list[commit.Output] = []
     known: state.State | None = None
     try:
         if wanted.tar == "-":
+            verify.check(image, facts, wanted.search)
             tar.write(image, wanted.mtime_s, commit.Stream(1, "standard output"))
         else:
             from ocidiet.commit import state
 
             _refuse_own_input(wanted, record)
-            if wanted.depfile is not None:
-                text = _depfile(wanted, record)
-                outputs.append(commit.Output(wanted.depfile))
-                outputs[0].write(text)
             out = commit.Output(wanted.tar)
-            known = state.State(out, image, wanted.mtime_s, _own_files(), started_ns)
-            if not known.stands(refreshed=not wanted.keep_mtime):
+            known = state.State(out, image, wanted, _own_files(), started_ns)
+            stands = known.stands()
+            # What stands was proven when it was made; but not over what the base is now.
+            if not stands or wanted.base is not None:
+                verify.check(image, facts, wanted.search)
+            if wanted.depfile is not None:
+                outputs.append(commit.Output(wanted.depfile))
+                outputs[0].write(_depfile(wanted, record))
+            if not stands:
                 outputs.append(out)
                 tar.write(image, wanted.mtime_s, out)
         if wanted.verbose:
