@@ -47,16 +47,21 @@ def pack(wanted: Request) -> None:
         else:
             from ocidiet.commit import state
 
+            if wanted.depfile is not None:
+                from ocidiet import depfile
+            own = _own_files()
             _refuse_own_input(wanted, record)
             out = commit.Output(wanted.tar)
-            known = state.State(out, image, wanted, _own_files(), started_ns)
+            known = state.State(out, image, wanted, own, started_ns)
             stands = known.stands()
             # What stands was proven when it was made; but not over what the base is now.
             if not stands or wanted.base is not None:
                 verify.check(image, facts, wanted.search)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
-                outputs[0].write(_depfile(wanted, record))
+                targets = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile)]
+                own += _directories(own, record)
+                outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))
             if not stands:
                 outputs.append(out)
                 tar.write(image, wanted.mtime_s, out)
@@ -105,15 +110,10 @@ def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
             raise UsageError(f"{shown(path)}: an output among the inputs", hint="write it outside what -b and -e name")
 
 
-def _depfile(wanted: Request, record: fs.Record) -> bytes:
-    from ocidiet import depfile
-
-    outputs = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile or wanted.tar)]
-    own = _own_files()
-    # An upgrade may bring old mtimes.
+def _directories(own: list[HostPath], record: fs.Record) -> set[HostPath]:
+    """Those of the tool's files: an upgrade may bring old mtimes."""
     directories = {HostPath(os.path.dirname(file)) for file in own if file.endswith(".py")}
-    own += [path for path in directories if not below(path, record.build_tree)]
-    return depfile.render(wanted.depfile_target, record.trace(), own, wanted, outputs)
+    return {path for path in directories if not below(path, record.build_tree)}
 
 
 def _own_files() -> list[HostPath]:
