@@ -5,10 +5,10 @@ Meson): a space is written `\\ `, `#` `\\#`, `$` `$$`, `:` `\\:`; N backslashes 
 every other byte that is allowed stands for itself, and an escape that is not needed breaks one of the
 readers. What one of them cannot read is refused, never dropped and never guessed.
 
-Two styles. `gcc` is as `gcc -MD -MP` writes it, for every reader. `make` is for GNU Make alone: the
-system's files get an empty recipe, which ends Make's search for an implicit rule (most of what a
-prerequisite costs), and a name below the build tree that was looked for in vain forces a run as soon
-as it exists.
+Two styles. `gcc` is as `gcc -MD -MP` writes it, for every reader. `make` is for GNU Make alone: files
+of the system, of a sysroot and of ocidiet get an empty recipe, which ends Make's search for an implicit
+rule (most of what a prerequisite costs), and a name below the build tree that was looked for in vain
+forces a run as soon as it exists.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     not_named = set(outputs)
     if request.depfile_style == "gcc":
         not_named.add("/")  # an empty name to Ninja's log of dependencies, however it is spelled to CMake
+    own = tuple(own)
     paths = {*trace.read, *own, *(path for path in trace.listed if path not in not_named)}
     names = {path: encode(relative(path, request.search.cwd)) for path in paths}
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.
@@ -98,10 +99,15 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     settled: list[str] = []
     if request.depfile_style == "make":
         named = {source.path for source in (*request.binaries, *request.extras)}
+        tree = request.places.build_tree
+        sysroot = None if below(request.root or "/", tree) else request.root or None
+        others = {path for path in order if path.startswith(_SYSTEM) or below(path, sysroot)}.union(own)
         settled = [
-            path for path in order if path.startswith(_SYSTEM) and path not in named and path == str(names[path])
+            path
+            for path in order
+            if path in others and not below(path, tree) and path not in named and path == str(names[path])
         ]
-        settled = [path for path in settled if _PLAIN.issuperset(path) and not below(path, request.places.build_tree)]
+        settled = [path for path in settled if _PLAIN.issuperset(path)]
     if settled:
         rules.append(_NO_IMPLICIT_RULES.format(" \\\n  ".join(settled)))
     # As targets, `=` would make a variable and `%` a pattern.

@@ -19,6 +19,8 @@ MAIN = CHECKOUT / "ocidiet" / "__main__.py"
 MAKEFILE = CHECKOUT / "make" / "ocidiet.mk"
 PYTHON = sys.executable
 HELLO = '#include <stdio.h>\nint main(void) { puts("Hello World"); return 0; }\n'
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Of every tool that a test runs."""
 
 # What a podman needs inside a container that forbids it namespaces of its own and higher limits.
 PODMAN_RUN = ["--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
@@ -35,7 +37,7 @@ def need(*tools: str, root: bool = False) -> None:
 
 def clean_env(**more: str) -> dict[str, str]:
     """An environment in which nothing of the caller's leaks into a tool: PATH and HOME alone."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C.UTF-8", **more}
+    return {"PATH": PATH, "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C.UTF-8", **more}
 
 
 def run(
@@ -88,6 +90,15 @@ def in_chroot(root: Path, *command: str) -> str:
     (root / "proc").mkdir(exist_ok=True)
     mounted = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"'
     return done(["unshare", "--mount", "sh", "-c", mounted, root, *command])
+
+
+def mirror() -> str:
+    """The Debian mirror from which this machine's apt is served."""
+    which = ["Origin: Debian", "Label: Debian", "Component: main", "Created-By: Packages"]
+    uris = done(["apt-get", "indextargets", "--format", "$(REPO_URI)", *which]).split()
+    if not uris:
+        pytest.skip("apt has no Debian mirror here")
+    return uris[0]
 
 
 class Engine:

@@ -11,11 +11,10 @@ from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath, Request, Source, below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ocidiet import closure, commit, fs
     from ocidiet.commit import state
-    from ocidiet.fs.overlay import OverlaidRoot
     from ocidiet.model import Extra, Program, Tree
 
 
@@ -26,24 +25,8 @@ def pack(wanted: Request) -> None:
     commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = fs.Record(wanted.places.build_tree)
-    host = fs.DiskRoot("", record)
-    under = fs.DiskRoot(wanted.root, record) if wanted.root else host
-    root: fs.Root = under
-    binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
-    added: list[Extra] = []
     facts = closure.Facts()
-    if wanted.destdir is not None:
-        staged, root = _staged(wanted.destdir, under, record)
-        binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
-        for extra in staged:
-            added.append(extra)
-            if extra.source is not None and facts.starts(extra.source):
-                source = Source(extra.source.path, extra.source.path, f"/{extra.name}", True, extra.name)
-                binaries.append((source, root))
-    if wanted.extras:
-        from ocidiet import extras
-
-        added += [extra for given in wanted.extras for extra in extras.expand(given, root if given.in_root else host)]
+    root, binaries, added = _named(wanted, record, facts)
     closed = closure.Resolver(root, facts, wanted.search).resolve(
         [(given.name, at.walk(given.path)) for given, at in binaries]
     )
@@ -56,24 +39,31 @@ def pack(wanted: Request) -> None:
 
         base = open_image(HostPath(os.path.join(wanted.search.cwd, wanted.base)), record)
         image = _layer(programs, added, root, base, facts, wanted)
-    verify.check(image, facts, wanted.search, base)
-
     outputs: list[commit.Output] = []
     known: state.State | None = None
     try:
         if wanted.tar == "-":
+            verify.check(image, facts, wanted.search, base)
             tar.write(image, wanted.mtime_s, commit.Stream(1, "standard output"))
         else:
             from ocidiet.commit import state
 
-            _refuse_own_input(wanted, record)
             if wanted.depfile is not None:
-                text = _depfile(wanted, record)
-                outputs.append(commit.Output(wanted.depfile))
-                outputs[0].write(text)
+                from ocidiet import depfile
+            own = _own_files()
+            _refuse_own_input(wanted, record)
             out = commit.Output(wanted.tar)
-            known = state.State(out, image, wanted.mtime_s, _own_files(), started_ns)
-            if not known.stands(refreshed=not wanted.keep_mtime):
+            known = state.State(out, image, wanted, own, started_ns)
+            stands = known.stands()
+            # What stands was proven when it was made; but not over what the base is now.
+            if not stands or wanted.base is not None:
+                verify.check(image, facts, wanted.search, base)
+            if wanted.depfile is not None:
+                outputs.append(commit.Output(wanted.depfile))
+                targets = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile)]
+                own += _directories(own, record)
+                outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))
+            if not stands:
                 outputs.append(out)
                 tar.write(image, wanted.mtime_s, out)
         if wanted.verbose:
@@ -104,13 +94,34 @@ def pack(wanted: Request) -> None:
     tell(closed.notices, wanted.verbose > 0)
 
 
-def _staged(destdir: HostPath, root: fs.DiskRoot, record: fs.Record) -> tuple[Iterator[Extra], OverlaidRoot]:
-    """All of an installed tree, and the root with it laid over."""
-    from ocidiet import extras, fs
-    from ocidiet.fs.overlay import OverlaidRoot
+def _named(
+    wanted: Request, record: fs.Record, facts: closure.Facts
+) -> tuple[fs.Root, list[tuple[Source, fs.Root]], list[Extra]]:
+    """The root; the programs, and where each is looked up; the other files."""
+    from ocidiet import fs
 
-    over = fs.DiskRoot(destdir, record)
-    return extras.installed(over, destdir), OverlaidRoot(over, root)
+    host = fs.DiskRoot("", record)
+    under = fs.DiskRoot(wanted.root, record) if wanted.root else host
+    root: fs.Root = under
+    staged: list[Extra] = []
+    if wanted.destdir is not None:
+        from ocidiet import extras
+        from ocidiet.fs.overlay import OverlaidRoot
+
+        over = fs.DiskRoot(wanted.destdir, record)
+        root = OverlaidRoot(over, under)
+        staged = list(extras.installed(over, wanted.destdir))
+    binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
+    for extra in staged:
+        if extra.source is not None and facts.starts(extra.source):
+            path = extra.source.path
+            binaries.append((Source(path, path, f"/{extra.name}", True, extra.name), root))
+    if wanted.extras:
+        from ocidiet import extras
+
+        for given in wanted.extras:
+            staged += extras.expand(given, root if given.in_root else host)
+    return root, binaries, staged
 
 
 def _layer(
@@ -150,15 +161,10 @@ def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
             raise UsageError(f"{shown(path)}: an output among the inputs", hint="write it outside what -b and -e name")
 
 
-def _depfile(wanted: Request, record: fs.Record) -> bytes:
-    from ocidiet import depfile
-
-    outputs = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile or wanted.tar)]
-    own = _own_files()
-    # An upgrade may bring old mtimes.
+def _directories(own: list[HostPath], record: fs.Record) -> set[HostPath]:
+    """Those of the tool's files: an upgrade may bring old mtimes."""
     directories = {HostPath(os.path.dirname(file)) for file in own if file.endswith(".py")}
-    own += [path for path in directories if not below(path, record.build_tree)]
-    return depfile.render(wanted.depfile_target, record.trace(), own, wanted, outputs)
+    return {path for path in directories if not below(path, record.build_tree)}
 
 
 def _own_files() -> list[HostPath]:

@@ -1,11 +1,11 @@
 """The fingerprint of a result: text beside an image, as NAME.state, that tells the next run whether it
 would write the very bytes that stand there.
 
-It holds all that decides them: the entries, each payload's state, the tool's own files; and the state
-of the image that was made. A directory's is not in it: what has appeared there, resolution tells in
-every run. It is compared whole and never parsed, so that what is missing, old or foreign merely
-differs; and it is no proof of anything when an input changed so shortly before it was looked at that
-its next change could get the same time (as in git's index, "racy").
+It holds all that decides them, and their proof: the entries, each payload's state, who is served with
+which file, the tool's own files; and the state of the image that was made. A directory's is not in it:
+what has appeared there, resolution tells in every run. It is compared whole and never parsed, so that
+what is missing, old or foreign merely differs; and it is no proof of anything when an input changed so
+shortly before it was looked at that its next change could get the same time (as in git's index, "racy").
 """
 
 from __future__ import annotations
@@ -19,46 +19,53 @@ from ocidiet.model import TYPE_CHECKING, HostPath
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ocidiet.model import Identity, Tree
+    from ocidiet.model import File, Identity, Request, Tree
 
 SUFFIX = ".state"
+_MAX_TOLD_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
 class State:
     """What is known of an image that stands from a run before, and what the next run is told."""
 
-    def __init__(self, image: Output, tree: Tree, mtime_s: int, own: Iterable[HostPath], started_ns: int) -> None:
+    def __init__(self, image: Output, tree: Tree, wanted: Request, own: Iterable[HostPath], started_ns: int) -> None:
         """`own` are the tool's files; at `started_ns` nothing had been looked at."""
         self._image = image
         self._started_ns = started_ns
         tool = [(path, _state_of(path)) for path in sorted(own)]
         self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
-        lines = [ascii(("ocidiet state", 1, mtime_s))]
+        told = wanted.search
+        lines = [ascii(("ocidiet state", 1, wanted.mtime_s, told.preload, told.hwcaps, told.dlopen))]
         lines += [ascii((path, *(known or ()))) for path, known in tool]
         for entry in tree.entries:
             line: tuple[object, ...] = (entry.name, entry.typeflag, entry.mode, entry.linkname)
-            if (source := entry.source) is not None:
+            if (source := entry.source) is not None and (data := _in_memory(source)) is not None:
+                line += (data,)
+            elif source is not None:
                 # A member's own identity is of this run alone.
                 holder = source.container or source
                 self._trusted = self._trusted and unchanging(holder.identity, started_ns)
                 line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
             lines.append(ascii(line))
+        for placed in tree.programs:
+            for part in placed.program.parts():
+                served = [(by.file.path, name, found.file.path) for by, name, found in part.edges]
+                lines.append(ascii((placed.name, part.level, *served)))
         self._text = "\n".join(lines)
         self._stands: Identity | None = None
-        self._refreshed = False
+        self._refreshed = not wanted.keep_mtime
         self._fd = -1
         self._out: Output | None = None
 
-    def stands(self, refreshed: bool) -> bool:
-        """Whether the image is what this run would write; `refreshed`: and its time can be set."""
-        self._refreshed = refreshed
+    def stands(self) -> bool:
+        """Whether the image is what this run would write, and its time can be set where that is asked for."""
         if not self._trusted:
             return False
         try:
             self._fd = os.open(self._image.target, _OPEN_FLAGS)
             st = os.fstat(self._fd)
-            if refreshed and st.st_uid != os.geteuid():
+            if self._refreshed and st.st_uid != os.geteuid():
                 return False
             if self._told(self._whole(identity(st))):
                 self._stands = identity(st)
@@ -109,6 +116,14 @@ class State:
             os.close(fd)
         except OSError:
             pass  # there is none, or it was only looked at
+
+
+def _in_memory(source: File) -> bytes | None:
+    """What the tool has made itself; what it has unpacked is too much to tell the next run."""
+    size_bytes = source.identity.size_bytes
+    if source.container is None or size_bytes > _MAX_TOLD_BYTES or os.fstat(source.container.fd).st_nlink:
+        return None
+    return os.pread(source.container.fd, size_bytes, source.offset_bytes)
 
 
 def _state_of(path: HostPath) -> Identity | None:

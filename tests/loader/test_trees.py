@@ -33,7 +33,7 @@ from tests.loader.oracle import (
     told_by_ocidiet,
     told_by_the_loader,
 )
-from tests.support import clean_env, done, need, run
+from tests.support import clean_env, done, mirror, need, run
 
 pytestmark = pytest.mark.slow
 
@@ -85,15 +85,6 @@ KINDS = [
     Kind("amd64", "x86_64-linux-gnu", "EM_X86_64", "/lib64/ld-linux-x86-64.so.2", ""),
     Kind("arm64", "aarch64-linux-gnu", "EM_AARCH64", "/lib/ld-linux-aarch64.so.1", "qemu-aarch64-static"),
 ]
-
-
-def mirror() -> str:
-    """The Debian mirror from which this machine's apt is served."""
-    which = ["Origin: Debian", "Label: Debian", "Component: main", "Created-By: Packages"]
-    uris = done(["apt-get", "indextargets", "--format", "$(REPO_URI)", *which]).split()
-    if not uris:
-        pytest.skip("apt has no Debian mirror here")
-    return uris[0]
 
 
 def made(kind: Kind) -> str:

@@ -200,6 +200,7 @@ def names() -> list[str]:
     return [name for name in table() + spellings() if accepted(name)]
 
 
+@pytest.mark.usefixtures("each_make")
 @pytest.mark.parametrize("style", ["gcc", "make"])
 def test_make_follows_each_name(tmp_path: Path, names: list[str], style: str) -> None:
     need("make")
@@ -213,6 +214,7 @@ def test_ninja_follows_each_name(tmp_path: Path, names: list[str], deps: str) ->
     assert Ninja(tmp_path, names, deps).faults() == {}
 
 
+@pytest.mark.usefixtures("each_make")
 def test_make_runs_when_an_absent_name_appears(tmp_path: Path, names: list[str]) -> None:
     need("make")
     cwd = os.fspath(tmp_path)
@@ -310,8 +312,8 @@ random_name = (
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(random_name, min_size=10, max_size=10, unique=True))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(random_name, min_size=40, max_size=40, unique=True))
 def test_random_names_are_read_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     need("make", "ninja")
     cwd = tmp_path_factory.mktemp("random")

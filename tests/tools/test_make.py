@@ -61,14 +61,13 @@ class Project(events.Project):
     """With GNU Make."""
 
     column = "make"
-    program = "make"
 
     def __init__(self, home: Path, template: Path) -> None:
         super().__init__(home, template)
         self.variables: list[str] = []
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return run([self.program, *self.variables, *words], self.work, self.env)
+        return run(["make", *self.variables, *words], self.work, self.env)
 
     def settled(self) -> Project:
         """With all made, long ago but later than what it is made from."""
@@ -123,6 +122,7 @@ def project(template: Path, tmp_path: Path) -> Project:
     return Project(tmp_path, template).settled()
 
 
+@pytest.mark.usefixtures("each_make")
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_incremental_events(project: Project, event: Event) -> None:
     check(project, event)

@@ -14,6 +14,8 @@ from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, cc, clean_env, done,
 from tests.tools.events import snapshot
 from tests.tools.test_make import IMAGE, NOTHING, make
 
+pytestmark = pytest.mark.usefixtures("each_make")
+
 INCLUDE = f"include {MAKEFILE}\n"
 HELLO = "IMAGE_BINARIES = hello\n" + INCLUDE
 COMPANIONS = ["hello.tar", "hello.tar.d", "hello.tar.stamp", "hello.tar.state"]

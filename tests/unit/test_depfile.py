@@ -184,14 +184,13 @@ out.tar: \\
   $(if $(wildcard a\\ b/libz.so.1),FORCE)
 
 __ocidiet_new := $(filter-out $(__ocidiet_known), \\
+  /opt/ocidiet/ocidiet/cli.py \\
   /usr/lib \\
   /usr/lib/libc.so.6)
 __ocidiet_known += $(__ocidiet_new)
 $(__ocidiet_new): ;
 
 /:
-
-/opt/ocidiet/ocidiet/cli.py:
 
 assets:
 
@@ -223,6 +222,27 @@ def test_build_tree_outside_the_working_directory_has_no_empty_recipe(style: str
     )
     trace = Trace((HostPath(f"{CWD}/libx.so"),), (), ())
     assert render("o", trace, (), request, ()) == b"o: \\\n  /home/me/my\\ app/libx.so\n\n/home/me/my\\ app/libx.so:\n"
+
+
+@pytest.mark.parametrize(("root", "settled"), [("/opt/sdk", True), (f"{CWD}/sdk", False), (CWD, False), ("", False)])
+def test_file_of_a_sysroot_has_an_empty_recipe_where_no_makefile_makes_it(root: str, settled: bool) -> None:
+    path = HostPath(f"{root or '/opt/other'}/lib/libx.so")
+    asked = Request(
+        HostPath("o"),
+        (),
+        (),
+        HostPath(root),
+        Places(HostPath(CWD)),
+        Search(HostPath(CWD)),
+        0,
+        None,
+        "o",
+        "make",
+        False,
+        0,
+    )
+    text = render("o", Trace((path,), (), ()), (), asked, ()).decode()
+    assert ("$(__ocidiet_new): ;" in text) is settled
 
 
 def test_one_path_is_named_once_however_it_was_met() -> None:

@@ -12,7 +12,27 @@ import pytest
 from ocidiet.commit import Output, identity, unchanging
 from ocidiet.commit.state import State
 from ocidiet.errors import OutputError
-from ocidiet.model import Container, Entry, File, HostPath, Identity, ImagePath, Reason, Tree
+from ocidiet.fs import made
+from ocidiet.model import (
+    Container,
+    Edge,
+    ElfFacts,
+    Entry,
+    File,
+    Hop,
+    HostPath,
+    Identity,
+    ImagePath,
+    Object,
+    Placed,
+    Places,
+    Program,
+    Reason,
+    Request,
+    Search,
+    Tree,
+    Walk,
+)
 
 STARTED_NS = 4_102_444_800_000_000_123  # of all runs: later than any file that a test makes
 OLD = Identity(1, 2, 3, 4_000_000_004, 5_000_000_005)
@@ -22,6 +42,8 @@ DIRECTORY = Entry(ImagePath("bin"), "5", 0o755, "", None, WHY)
 HELLO = Entry(ImagePath("bin/hello"), "0", 0o755, "", PROGRAM, WHY)
 LINK = Entry(ImagePath("bin/link"), "2", 0o777, "hello", PROGRAM, WHY)
 ENTRIES = (DIRECTORY, HELLO, LINK)
+HERE = HostPath("/here")
+REQUEST = Request(HostPath("x.tar"), (), (), HostPath(""), Places(None), Search(HERE), 0, None, "", "gcc", True, 0)
 
 
 def with_fields(value: Any, fields: dict[str, Any]) -> Any:
@@ -49,10 +71,12 @@ class Place:
         self.image, self.state, self.tool = (home / name for name in ("x.tar", "x.tar.state", "tool.py"))
         self.tool.write_text("tool\n")
         self.own = [self.tool]
+        self.programs: tuple[Placed, ...] = ()
 
-    def of(self, entries: tuple[Entry, ...] = ENTRIES, mtime_s: int = 0) -> State:
+    def of(self, entries: tuple[Entry, ...] = ENTRIES, **asked: Any) -> State:
         own = [HostPath(str(path)) for path in self.own]
-        return State(Output(HostPath(str(self.image))), Tree(entries, ()), mtime_s, own, STARTED_NS)
+        request = with_fields(REQUEST, asked)
+        return State(Output(HostPath(str(self.image))), Tree(entries, self.programs), request, own, STARTED_NS)
 
     def make(self, entries: tuple[Entry, ...] = ENTRIES, keep: bool = False) -> None:
         """A full run."""
@@ -61,10 +85,10 @@ class Place:
         state.settle(out.publish(STARTED_NS, keep))
         state.discard()
 
-    def stands(self, entries: tuple[Entry, ...] = ENTRIES, mtime_s: int = 0, refreshed: bool = False) -> bool:
-        state = self.of(entries, mtime_s)
+    def stands(self, entries: tuple[Entry, ...] = ENTRIES, **asked: Any) -> bool:
+        state = self.of(entries, **asked)
         try:
-            return state.stands(refreshed)
+            return state.stands()
         finally:
             state.discard()
 
@@ -115,8 +139,46 @@ def test_fingerprint_is_the_same(place: Place, entries: tuple[Entry, ...]) -> No
     assert place.stands(entries)
 
 
-def test_fingerprint_has_the_time_of_the_entries(place: Place) -> None:
-    assert not place.stands(mtime_s=1)
+ASKED: dict[str, tuple[dict[str, Any], bool]] = {
+    "time of the entries": ({"mtime_s": 1}, False),
+    "preload": ({"search": Search(HERE, preload="libx.so")}, False),
+    "hwcaps": ({"search": Search(HERE, hwcaps=())}, False),
+    "dlopen": ({"search": Search(HERE, dlopen="none")}, False),
+    "library path, whose result counts": ({"search": Search(HERE, library_path="/x")}, True),
+    "working directory, whose result counts": ({"search": Search(HostPath("/else"))}, True),
+    "depfile": ({"depfile": HostPath("x.d"), "depfile_target": "t", "depfile_style": "make"}, True),
+    "verbose": ({"verbose": 2}, True),
+    "spelling": ({"binaries": ("=/x",), "root": "/sysroot", "tar": "./x.tar"}, True),
+}
+
+
+@pytest.mark.parametrize(("asked", "same"), ASKED.values(), ids=ASKED)
+def test_fingerprint_of_a_request(place: Place, asked: dict[str, Any], same: bool) -> None:
+    assert place.stands(**asked) is same
+
+
+def loaded(path: str) -> Object:
+    walk = Walk(path, (Hop(path, None),), "file", "", File(HostPath(path), OLD, True))
+    facts = ElfFacts(64, True, 62, True, None, (), None, None, None, 0)
+    return Object(path, walk, facts, "")
+
+
+def test_fingerprint_has_who_is_served_with_which_file(place: Place) -> None:
+    """The image may be the same, and its proof another."""
+    main, one, other = map(loaded, ("/hello", "/one/libx.so", "/other/libx.so"))
+
+    def program(*served: Object) -> tuple[Placed, ...]:
+        edges = tuple(Edge(main, "libx.so", found) for found in served)
+        return (Placed(Program(main, None, (one, other), edges, ()), ImagePath("bin/hello")),)
+
+    place.programs = program(one)
+    place.make()
+    assert place.stands()
+    seen = []
+    for programs in (program(other), program(), (), program(one)):
+        place.programs = programs
+        seen.append(place.stands())
+    assert seen == [False, False, False, True]
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a', 0o755", "\\n", "\udcff", "\u2028", "\U0001f600"])
@@ -132,7 +194,7 @@ def test_fingerprint_of_a_member_is_its_archives(place: Place) -> None:
     def member(
         of: Identity = OLD, path: str = "/base.tar", offset_bytes: int = 512, number: int = 1
     ) -> tuple[Entry, ...]:
-        with open(os.devnull) as file:
+        with open(__file__) as file:
             archive = Container(HostPath(path), of, os.dup(file.fileno()))
         return source(container=archive, offset_bytes=offset_bytes, identity=Identity(-1, number, 3, 0, 0))
 
@@ -140,6 +202,13 @@ def test_fingerprint_of_a_member_is_its_archives(place: Place) -> None:
     assert place.stands(member(number=2))
     others = [member(Identity(9, *OLD[1:])), member(path="/b.tar"), member(offset_bytes=0)]
     assert [place.stands(other) for other in others] == [False] * 3
+
+
+def test_fingerprint_of_what_the_tool_made_is_its_bytes(place: Place) -> None:
+    """Its file is another one, and new, in each run."""
+    place.make(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
+    assert place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
+    assert not place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xfe\n")))
 
 
 def rewrite_tool(place: Place) -> None:
@@ -294,7 +363,7 @@ def test_image_that_stands_is_not_touched_where_its_time_is_kept(place: Place) -
     before = {path: identity(path.stat()) for path in (place.image, place.state)}
     (place.image.parent / ".x.tar.99-0.ocidiet-tmp").touch()
     state = place.of()
-    assert state.stands(refreshed=False)
+    assert state.stands()
     state.settle(None)
     state.discard()
     assert {path: identity(path.stat()) for path in before} == before
@@ -305,8 +374,8 @@ def test_image_that_stands_gets_the_runs_time_where_that_is_asked_for(place: Pla
     os.utime(place.image, ns=(1, 1))
     place.make(keep=True)
     ino = place.image.stat().st_ino
-    state = place.of()
-    assert state.stands(refreshed=True)
+    state = place.of(keep_mtime=False)
+    assert state.stands()
     state.settle(None)
     state.discard()
     assert (place.image.stat().st_mtime_ns, place.image.stat().st_ino) == (STARTED_NS, ino)
@@ -317,12 +386,12 @@ def test_image_of_another_user_whose_time_cannot_be_set_is_written(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    assert (place.stands(refreshed=True), place.stands(refreshed=False)) == (False, True)
+    assert (place.stands(keep_mtime=False), place.stands()) == (False, True)
 
 
 def test_image_that_another_run_replaced_meanwhile_is_not_touched(place: Place) -> None:
-    state = place.of()
-    assert state.stands(refreshed=True)
+    state = place.of(keep_mtime=False)
+    assert state.stands()
     os.rename(place.image, place.image.with_name("old"))
     place.image.write_bytes(b"other")
     os.utime(place.image, ns=(1, 1))
@@ -333,8 +402,8 @@ def test_image_that_another_run_replaced_meanwhile_is_not_touched(place: Place) 
 
 
 def test_time_that_cannot_be_set_is_an_output_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = place.of()
-    assert state.stands(refreshed=True)
+    state = place.of(keep_mtime=False)
+    assert state.stands()
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
