@@ -289,7 +289,7 @@ def test_cross_compiled_image_comes_from_the_sysroot(tmp_path: Path, generator: 
         ("ocidiet_add_image(i TAG x TARGETS app)", "unknown: TAG;x"),
         ("ocidiet_add_image(i TARGETS app ROOT)", "without a value: ROOT"),
         ("ocidiet_add_image(i)", "TARGETS is missing"),
-        ("ocidiet_add_image(i TARGETS)", "without a value: TARGETS"),
+        ("ocidiet_add_image(i TARGETS EXTRA OPTIONS)", "TARGETS is missing"),
         ("ocidiet_add_image(i TARGETS nothing)", "nothing is no target (yet)"),
         ("ocidiet_add_image(i TARGETS archive)", "archive (STATIC_LIBRARY) is neither a program nor a library"),
         ("ocidiet_add_image(i TARGETS headers)", "headers (INTERFACE_LIBRARY) is neither a program nor a library"),
