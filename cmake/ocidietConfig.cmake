@@ -1,4 +1,4 @@
-# find_package(ocidiet 0.1 CONFIG REQUIRED): images as targets of a CMake project (CMake 3.20 or later).
+# find_package(ocidiet 0.1 CONFIG REQUIRED): images as targets of a CMake project.
 #
 #   cmake -B build -Docidiet_DIR="$(ocidiet --cmakedir)"
 #
@@ -23,6 +23,7 @@
 #   OCIDIET                                     the tool, words       [what lies beside this file]
 #   CMAKE_INSTALL_BINDIR, CMAKE_INSTALL_LIBDIR  where targets go, below /usr/local [GNUInstallDirs]
 #
+# It needs CMake 3.20, and 3.21 with Ninja Multi-Config, whose DEPFILE names a configuration.
 # This page decides nothing: it turns keywords into one call of the tool. Private names start with __ocidiet.
 
 cmake_minimum_required(VERSION 3.20...3.31)
@@ -92,7 +93,9 @@ function(ocidiet_add_image name)
   endif()
   get_property(several GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
   set(config "")
-  if(several)
+  if(several AND CMAKE_VERSION VERSION_LESS 3.21)
+    message(FATAL_ERROR "ocidiet_add_image(${name}): several configurations in one build tree need CMake 3.21")
+  elseif(several)
     set(config $<CONFIG>/)
   endif()
   set(image ${CMAKE_CURRENT_BINARY_DIR}/${config}${arg_OUTPUT_NAME}.tar)

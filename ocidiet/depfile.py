@@ -109,9 +109,10 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
         settled = [path for path in settled if _PLAIN.issuperset(path) and not below(path, request.places.build_tree)]
     if settled:
         rules.append(_NO_IMPLICIT_RULES.format(" \\\n  ".join(settled)))
-    # As targets, `=` would make a variable and `%` a pattern.
-    plain = (names[path] for path in order if path not in set(settled))
-    rules += [f"{name}:" for name in plain if "=" not in name and "%" not in name]
+    if request.depfile_style != "cmake":  # which writes them itself, and in its first versions cannot read them
+        # As targets, `=` would make a variable and `%` a pattern.
+        plain = (names[path] for path in order if path not in set(settled))
+        rules += [f"{name}:" for name in plain if "=" not in name and "%" not in name]
     return os.fsencode("\n\n".join(rules) + "\n")
 
 

@@ -329,6 +329,9 @@ def test_find_package_answers_for_the_version_that_is_there(tmp_path: Path, want
 
 def test_another_tool_may_be_named(tmp_path: Path) -> None:
     done([PYTHON, "-m", "ocidiet.zipapp", "-o", tmp_path / "ocidiet.pyz"], CHECKOUT)
+    ended = run([PYTHON, "-IS", tmp_path / "ocidiet.pyz", "--cmakedir"])
+    carries_none = "ocidiet: error: --cmakedir: this one-file form carries no ocidietConfig.cmake\n"
+    assert (ended.returncode, ended.stderr.startswith(carries_none)) == (2, True)
     project = greet(tmp_path, "ocidiet_add_image(greet_image TARGETS greet)\n")
     project.configured("Ninja", f"-DOCIDIET={PYTHON};-IS;{tmp_path}/ocidiet.pyz")
     assert (project.build("deploy"), project.build("deploy")) == (["Packing image greet_image.tar", "DEPLOY"], [])
