@@ -1,14 +1,15 @@
 """`Trace` -> Makefile text that GNU Make and Ninja read back as the same names, or an error.
 
-The law of a name (checked against GNU Make 4.3 and Ninja 1.11, whose readers also serve CMake and
-Meson): a space is written `\\ `, `#` `\\#`, `$` `$$`, `:` `\\:`; N backslashes before a space are doubled;
-every other byte that is allowed stands for itself, and an escape that is not needed breaks one of the
-readers. What one of them cannot read is refused, never dropped and never guessed.
+The law of a name (checked against GNU Make 4.3 and Ninja 1.11, whose reader also serves Meson): a space
+is written `\\ `, `#` `\\#`, `$` `$$`, `:` `\\:`; N backslashes before a space are doubled; every other byte
+that is allowed stands for itself, and an escape that is not needed breaks one of the readers. What one of
+them cannot read is refused, never dropped and never guessed.
 
-Two styles. `gcc` is as `gcc -MD -MP` writes it, for every reader. `make` is for GNU Make alone: files
-of the system, of a sysroot and of ocidiet get an empty recipe, which ends Make's search for an implicit
-rule (most of what a prerequisite costs), and a name below the build tree that was looked for in vain
-forces a run as soon as it exists.
+Three styles. `gcc` is as `gcc -MD -MP` writes it. `cmake` refuses more: CMake reads a depfile, writes its
+own for Make or Ninja, and loses names on the way, which then never settle. `make` is for GNU Make alone:
+files of the system, of a sysroot and of ocidiet get an empty recipe, which ends Make's search for an
+implicit rule (most of what a prerequisite costs), and a name below the build tree that was looked for in
+vain forces a run as soon as it exists.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from ocidiet.model import HostPath, Request, Trace
 
-STYLES = ("gcc", "make")
-
 # No Makefile has rules for these; in two depfiles a recipe for one file would be one too many.
 _SYSTEM = ("/usr/", "/lib", "/etc/")
 _NO_IMPLICIT_RULES = """__ocidiet_new := $(filter-out $(__ocidiet_known), \\
@@ -34,6 +33,7 @@ $(__ocidiet_new): ;"""
 
 _REFUSED = {chr(code): "a control character" for code in (*range(1, 32), 127)}
 _REFUSED.update({c: f"'{c}' has a meaning of its own to Make or Ninja" for c in ";|&*?[<>^'\"`"})
+_LOST_BY_CMAKE = "#$:\\"
 _ESCAPES = {" ": "\\ ", "#": "\\#", "$": "$$", ":": "\\:"}
 # `=`, `+=`, `!=` behind another word would be an assignment.
 _NOT_FIRST = "=+!"
@@ -83,11 +83,16 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     if "=" in target or "%" in target:
         raise UnencodableName(target, "'=' or '%' in a rule's target")
     not_named = set(outputs)
-    if request.depfile_style == "gcc":
+    if request.depfile_style != "make":
         not_named.add("/")  # an empty name to Ninja's log of dependencies, however it is spelled to CMake
     own = tuple(own)
     paths = {*trace.read, *own, *(path for path in trace.listed if path not in not_named)}
     names = {path: encode(relative(path, request.search.cwd)) for path in paths}
+    if request.depfile_style == "cmake":
+        for name in (target, *sorted(names)):
+            for char in _LOST_BY_CMAKE:
+                if char in name:
+                    raise UnencodableName(name, f"CMake loses a name with '{char}' in it")
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.
     order = sorted(names, key=lambda path: ("=" in names[path], os.fsencode(names[path])))
     if order and "=" in names[order[0]]:
@@ -110,9 +115,10 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
         settled = [path for path in settled if _PLAIN.issuperset(path)]
     if settled:
         rules.append(_NO_IMPLICIT_RULES.format(" \\\n  ".join(settled)))
-    # As targets, `=` would make a variable and `%` a pattern.
-    plain = (names[path] for path in order if path not in set(settled))
-    rules += [f"{name}:" for name in plain if "=" not in name and "%" not in name]
+    if request.depfile_style != "cmake":  # which writes them itself, and in its first versions cannot read them
+        # As targets, `=` would make a variable and `%` a pattern.
+        plain = (names[path] for path in order if path not in set(settled))
+        rules += [f"{name}:" for name in plain if "=" not in name and "%" not in name]
     return os.fsencode("\n\n".join(rules) + "\n")
 
 

@@ -36,7 +36,7 @@ _ONE = (
     "--depfile-style",
 )
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
-ASKING = ("--help", "--help-all", "--version", "--makefile")
+ASKING = ("--help", "--help-all", "--version", "--makefile", "--cmakedir")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
 _PLATFORM = "--platform"
 _OF_MACHINE = ("--root", "--build-tree", *_ASSUME)
@@ -212,8 +212,8 @@ def request(options: Options, cwd: str) -> Request:
     if tar == "-" and depfile is not None:
         raise UsageError("no --depfile with -t -: standard output is no target")
     style = _one(options, "--depfile-style", "gcc")
-    if style not in ("gcc", "make"):
-        raise UsageError(f"--depfile-style {shown(style)}: gcc or make")
+    if style not in ("gcc", "make", "cmake"):
+        raise UsageError(f"--depfile-style {shown(style)}: gcc, make or cmake")
     mtime = _one(options, "--mtime", "0")
     if not (mtime.isascii() and mtime.isdigit() and int(mtime) < 8**11):
         raise UsageError(f"--mtime {shown(mtime)}: a whole number of seconds from 0 to {8**11 - 1}")

@@ -88,7 +88,8 @@ More of the places:
 More of the output, and for build systems:
       --mtime N              the time of all entries, in seconds (default 0)
       --depfile-target NAME  that rule's target (default: FILE as -t spells it)
-      --depfile-style STYLE  gcc (default; Make, Ninja, CMake, Meson) or make
+      --depfile-style STYLE  gcc (default; Make, Ninja, Meson), make or cmake
+      --cmakedir             print the directory of ocidietConfig.cmake
 
 The loader's dark corners:
       --hwcaps WHICH         libraries for better CPUs (glibc-hwcaps): all
@@ -105,17 +106,21 @@ from the current one.
 
 
 def asked(options: Options, verb: str) -> str:
-    """What answers `--help`, `--help-all`, `--version` or `--makefile`. Raises `UsageError`."""
+    """What answers `--help`, `--help-all`, `--version`, `--makefile` or `--cmakedir`. Raises `UsageError`."""
     if "--help-all" in options:
         return f"{HELP}\n{VERBS}\n{REST}"
     if "--help" in options:
         return VERBS if verb else HELP
-    return f"ocidiet {__version__}\n" if "--version" in options else _makefile() + "\n"
+    if "--version" in options:
+        return f"ocidiet {__version__}\n"
+    if "--makefile" in options:
+        return _shipped("--makefile", "make", "ocidiet.mk") + "/ocidiet.mk\n"
+    return _shipped("--cmakedir", "cmake", "ocidietConfig.cmake") + "\n"
 
 
-def _makefile() -> str:
+def _shipped(option: str, directory: str, name: str) -> str:
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-    for directory in (f"{package}/make", f"{os.path.dirname(package)}/make"):
-        if os.path.isfile(f"{directory}/ocidiet.mk"):
-            return f"{directory}/ocidiet.mk"
-    raise UsageError("--makefile: this one-file form carries no ocidiet.mk", hint="copy make/ocidiet.mk beside it")
+    for there in (f"{package}/{directory}", f"{os.path.dirname(package)}/{directory}"):
+        if os.path.isfile(f"{there}/{name}"):
+            return there
+    raise UsageError(f"{option}: this one-file form carries no {name}", hint=f"copy {directory}/{name} beside it")

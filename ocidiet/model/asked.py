@@ -70,7 +70,7 @@ class Request(NamedTuple):
     depfile: HostPath | None
     depfile_target: str
     depfile_style: str
-    """`gcc`, read alike by Make, Ninja, CMake and Meson; or `make`, for GNU Make alone."""
+    """`gcc`, read alike by Make, Ninja and Meson; `make`, for GNU Make alone; `cmake`, read by CMake too."""
     keep_mtime: bool
     verbose: int
     """How often -v was given."""

@@ -194,6 +194,37 @@ class Ninja(Cycle):
         return [self.names[int(n)] for n in re.findall(rb"\] built o(\d+)", output)]
 
 
+class CMake(Cycle):
+    """As CMake hands it on to what it generates for."""
+
+    def __init__(self, cwd: Path, names: Sequence[str], generator: str) -> None:
+        (cwd / "in").mkdir()
+        super().__init__(cwd / "in", names, f"{cwd}/out")
+        lines = ["cmake_minimum_required(VERSION 3.20)", "project(names NONE)"]
+        for n, name in enumerate(names):
+            (cwd / f"o{n}.in").write_bytes(self.depfile(f"{cwd}/out/o{n}", name, "cmake"))
+            copy = f"COMMAND cp {cwd}/o{n}.in o{n}.d COMMAND touch o{n} DEPFILE o{n}.d COMMENT <o{n}>"
+            lines.append(f"add_custom_command(OUTPUT o{n} {copy} VERBATIM)")
+        lines += ["add_custom_target(all_of_them ALL DEPENDS", *(f"o{n}" for n in range(len(names))), ")"]
+        (cwd / "CMakeLists.txt").write_text("\n".join(lines) + "\n")
+        self.out = cwd / "out"
+        self.more = ["0"] if generator == "Ninja" else []
+        code, output = tool(["cmake", "-G", generator, "-S", os.fspath(cwd), "-B", os.fspath(self.out)], cwd)
+        assert code == 0, output
+
+    def built(self) -> list[str]:
+        _code, output = tool(["cmake", "--build", os.fspath(self.out), "--", "-k", *self.more], self.out)
+        return [self.names[int(n)] for n in re.findall(rb"<o(\d+)>", output)]
+
+
+def carried_by_cmake(name: str) -> bool:
+    try:
+        depfile("o", "/d", [f"/d/{name}"], style="cmake")
+    except UnencodableName:
+        return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def names() -> list[str]:
     """What `encode` takes of the tables."""
@@ -212,6 +243,17 @@ def test_make_follows_each_name(tmp_path: Path, names: list[str], style: str) ->
 def test_ninja_follows_each_name(tmp_path: Path, names: list[str], deps: str) -> None:
     need("ninja")
     assert Ninja(tmp_path, names, deps).faults() == {}
+
+
+@pytest.mark.parametrize("generator", ["Ninja", "Unix Makefiles"])
+def test_cmake_follows_each_name_that_its_style_takes(tmp_path: Path, names: list[str], generator: str) -> None:
+    need("cmake", "ninja", "make")
+    carried = [name for name in names if carried_by_cmake(name)]
+    assert [name for name in names if name not in carried] == [name for name in names if set(name) & set("#$:\\")]
+    # Of letters and of bytes above ASCII there is nothing to tell apart; each costs seven processes.
+    carried = [name for name in carried if not all(char.isalnum() or char > "\udc81" for char in name)]
+    unforgiven = [name for name in carried if "%" in name] if generator != "Ninja" else []
+    assert CMake(tmp_path, carried, generator).faults() == ({"stops when deleted": unforgiven} if unforgiven else {})
 
 
 @pytest.mark.usefixtures("each_make")

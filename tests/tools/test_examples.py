@@ -15,6 +15,7 @@ from tests.support import CHECKOUT, Engine, clean_env, done, need, run
 EXAMPLES = {
     "01-hello": ("hello", [], "Hello World\n"),
     "02-libs": ("greet", ["you", "me"], "Hello you!\nHello me!\n"),
+    "04-four-builds": ("greet", [], "Hello World\n"),
 }
 
 
@@ -98,12 +99,39 @@ def test_an_example_runs_in_an_engine(
     assert out == printed
 
 
+def example_commands(example: str) -> list[str]:
+    """The code blocks of the example's README."""
+    return re.findall(r"^```sh\n(.*?)^```$", (CHECKOUT / "examples" / example / "README.md").read_text(), re.M | re.S)
+
+
+def test_four_build_tools_make_equal_listings_and_of_the_same_binaries_the_same_bytes(copy: Path) -> None:
+    need("cmake", "meson", "ninja")
+    where = copy / "examples/04-four-builds"
+    own, same = example_commands("04-four-builds")
+    done(["sh", "-e", "-c", own], where)
+    built = [where / "greet.tar", *(where / "build" / tool / "greet.tar" for tool in ("ninja", "cmake", "meson"))]
+    assert [mtree(path) for path in built[1:]] == [mtree(built[0])] * 3
+    done(["sh", "-e", "-c", same], where)
+    packed = [
+        (where / "prebuilt/build" / tool / "greet.tar").read_bytes() for tool in ("make", "ninja", "cmake", "meson")
+    ]
+    assert [data == packed[0] for data in packed] == [True] * 4
+    assert packed[0] == built[0].read_bytes()
+
+
 # The README --------------------------------------------------------------------------------------
 
 
 def snippets(language: str) -> list[str]:
     """The README's code blocks of one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+
+
+def indented(language: str) -> str:
+    """The code block of that build tool's own README, which stands in a list."""
+    text = (CHECKOUT / language / "README.md").read_text()
+    (found,) = re.findall(rf"^  ```{language}\n(.*?)^  ```$", text, re.M | re.S)
+    return re.sub("^  ", "", found, flags=re.M)
 
 
 @pytest.fixture
@@ -153,22 +181,66 @@ def test_the_ninja_snippet_of_the_readme_works(project: dict[str, str], tmp_path
 
 
 @pytest.mark.parametrize("generator", ["Ninja", "Unix Makefiles"])
-def test_the_cmake_snippet_of_the_readme_works(project: dict[str, str], tmp_path: Path, generator: str) -> None:
+def test_the_cmake_snippets_of_the_readmes_work(project: dict[str, str], tmp_path: Path, generator: str) -> None:
     need("cmake", "ninja")
     head = "cmake_minimum_required(VERSION 3.20)\nproject(hello C)\nadd_executable(hello hello.c)\n"
-    (tmp_path / "CMakeLists.txt").write_text(head + snippets("cmake")[0])
-    done(["cmake", "-G", generator, "-B", "build"], tmp_path, project)
-    done(["cmake", "--build", "build", "--target", "image"], tmp_path, project)
-    assert files(tmp_path / "build" / "hello.tar") == ["usr/local/bin/hello"]
-    before = (tmp_path / "build" / "hello.tar").stat().st_mtime_ns
-    done(["cmake", "--build", "build", "--target", "image"], tmp_path, project)
-    assert (tmp_path / "build" / "hello.tar").stat().st_mtime_ns == before
+    (tmp_path / "CMakeLists.txt").write_text(head + snippets("cmake")[0] + indented("cmake"))
+    env = {**project, "CMAKE_GENERATOR": generator}
+    done(["sh", "-e", "-c", snippets("sh")[1]], tmp_path, env)
+    image = tmp_path / "build/hello.tar"
+    assert files(image) == ["etc/hello.conf", "usr/local/bin/hello"]
+    deploy = ["cmake", "--build", "build", "--target", "deploy"]
+    done(deploy, tmp_path, env)
+    deployed = tmp_path / "build/registry.tar"
+    before = image.stat().st_mtime_ns, deployed.stat().st_mtime_ns
+    (tmp_path / "hello.conf").write_text((tmp_path / "hello.conf").read_text())
+    done(deploy, tmp_path, env)
+    assert (image.stat().st_mtime_ns, deployed.stat().st_mtime_ns) == before
+    (tmp_path / "hello.conf").write_text("greeting = Good Bye\n")
+    done(deploy, tmp_path, env)
+    assert deployed.read_bytes() == image.read_bytes()
+    assert image.stat().st_mtime_ns > before[0]
+
+
+MESON = "project('hello', 'c')\nhello = executable('hello', 'hello.c')\n"
+
+
+def test_the_meson_snippet_of_the_readme_works(project: dict[str, str], tmp_path: Path) -> None:
+    need("meson", "ninja")
+    (tmp_path / "meson.build").write_text(MESON + snippets("meson")[0])
+    done(["meson", "setup", "build"], tmp_path, project)
+    done(["ninja", "-C", "build", "image"], tmp_path, project)
+    assert files(tmp_path / "build/hello.tar") == ["etc/hello.conf", "usr/local/bin/hello"]
+    assert "no work to do" in done(["ninja", "-C", "build", "image"], tmp_path, project)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_meson_files_of_the_readme_work(copy: Path, tmp_path: Path) -> None:
+    """The native file has the tool, which is not on PATH; without the cross file's root there is no image."""
+    need("meson", "ninja", "aarch64-linux-gnu-gcc")
+    done(["python3", "-m", "ocidiet.zipapp", "-o", tmp_path / "ocidiet.pyz"], copy)
+    native, cross = snippets("ini")
+    (tmp_path / "meson.build").write_text(MESON + snippets("meson")[0])
+    (tmp_path / "native.ini").write_text(native.replace("/opt/", f"{tmp_path}/"))
+    machine = "system = 'linux'\ncpu_family = 'aarch64'\ncpu = 'aarch64'\nendian = 'little'\n"
+    machine = f"[host_machine]\n{machine}[binaries]\nc = 'aarch64-linux-gnu-gcc'\n"
+    (tmp_path / "rootless.ini").write_text(machine)
+    (tmp_path / "cross.ini").write_text(machine + cross)
+    setup = ["meson", "setup", "--native-file", "native.ini", "--cross-file"]
+    assert "Unknown property for host machine: sys_root" in run([*setup, "rootless.ini", "none"], tmp_path).stdout
+    done([*setup, "cross.ini", "build"], tmp_path)
+    done(["ninja", "-C", "build", "image"], tmp_path)
+    with tarfile.open(tmp_path / "build/hello.tar") as archive:
+        libc = archive.extractfile("lib/libc.so.6")
+        assert libc is not None
+        assert libc.read() == Path("/usr/aarch64-linux-gnu/lib/libc.so.6").read_bytes()
+    assert "no work to do" in done(["ninja", "-C", "build", "image"], tmp_path)
 
 
 def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
     done(
-        ["sh", "-e", "-c", snippets("sh")[1].replace("docker", "/usr/bin/docker")], tmp_path, {**docker.env, **project}
+        ["sh", "-e", "-c", snippets("sh")[2].replace("docker", "/usr/bin/docker")], tmp_path, {**docker.env, **project}
     )
     assert docker.run("hello") == "Hello World\n"
 
@@ -177,18 +249,18 @@ def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -
     if platform.machine() != "x86_64" or not Path("/etc/debian_version").read_text().startswith("12"):
         pytest.skip("the tree is of Debian 12, x86-64")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    assert done(["sh", "-e", "-c", snippets("sh")[2]], tmp_path, project) == snippets("text")[0]
+    assert done(["sh", "-e", "-c", snippets("sh")[3]], tmp_path, project) == snippets("text")[0]
     with tarfile.open(tmp_path / "hello-tree.tar") as archive:
         assert f"{tmp_path}/hello"[1:] in archive.getnames()
 
 
 def test_the_several_images_snippet_works(project: dict[str, str], tmp_path: Path) -> None:
-    (text,) = re.findall(r"^  ```make\n(.*?)^  ```$", (CHECKOUT / "make" / "README.md").read_text(), re.M | re.S)
+    text = indented("make")
     for name in ("src/redis-server", "src/redis-sentinel", "src/redis-cli"):
         (tmp_path / "src").mkdir(exist_ok=True)
         done(["cc", "-o", name, "hello.c"], tmp_path)
     (tmp_path / "redis.conf").write_text("port 6379\n")
-    (tmp_path / "Makefile").write_text(text.replace("\n  ", "\n"))
+    (tmp_path / "Makefile").write_text(text)
     done(["make", "image"], tmp_path, project)
     assert files(tmp_path / "redis.tar") == [
         "etc/redis/redis.conf",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support import need, run
+from tests.support import PYTHON, clean_env, done, need, run
 from tests.tools import events
-from tests.tools.events import NEW, RUN, SETTLED, Project, install, remove, template_in
+from tests.tools.events import NEW, RUN, SETTLED, Project, install, overwrite, remove, template_in
 from tests.tools.test_make import MORE
 
 EVENTS = {**events.EVENTS, **MORE}
@@ -139,3 +142,60 @@ def test_incremental_below_a_directory_with_a_space(template: Path, tmp_path: Pa
     project = built(tmp_path / "a b", template, rule)
     install("root/opt/greet/libgreet.so.1.0")(project)
     assert (ran(project), ran(project)) == (NEW, SETTLED)
+
+
+def test_explain_names_what_has_changed(template: Path, tmp_path: Path) -> None:
+    project = built(tmp_path, template, KEEPING)
+    overwrite(project)
+    ended = run(["ninja", "-d", "explain", "-n", "deployed"], project.work)
+    library = project.root / "opt/greet/libgreet.so.1"
+    assert f"hello.tar older than most recent input {library}" in ended.stdout + ended.stderr
+
+
+def test_cleandead_removes_the_image_that_is_no_longer_asked_for(template: Path, tmp_path: Path) -> None:
+    project = built(tmp_path, template, KEEPING)
+    (project.work / "build.ninja").write_text(KEEPING + BUILD.replace("hello.tar", "other.tar"))
+    assert (ran(project), ran(project)) == (NEW, SETTLED)
+    done(["ninja", "-t", "cleandead"], project.work)
+    assert [(project.work / name).exists() for name in ("hello.tar", "other.tar", "hello", "deployed")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert ran(project) == SETTLED
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("rule", [KEEPING, PLAIN], ids=["deps_gcc_restat_keep_mtime", "depfile_alone"])
+def test_a_killed_build_is_made_good_by_the_next(
+    template: Path, tmp_path: Path, rule: str, signum: signal.Signals
+) -> None:
+    """With SIGKILL the tool outlives the ninja that started it; else ninja takes the image away."""
+    project = built(tmp_path, template, rule)
+    overwrite(project)
+    tool = tmp_path / "bin/python3"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\ntouch {tmp_path}/runs; sleep 0.3; {PYTHON} "$@"; touch {tmp_path}/ran\n')
+    tool.chmod(0o755)
+    env = clean_env(PATH=f"{tool.parent}:{clean_env()['PATH']}")
+    with subprocess.Popen(["ninja", "deployed"], cwd=project.work, env=env, stdout=subprocess.DEVNULL) as ninja:
+        wait_for(tmp_path / "runs")
+        ninja.send_signal(signum)
+    assert ninja.returncode != 0
+    if signum == signal.SIGKILL:
+        wait_for(tmp_path / "ran")
+    assert ran(project) == NEW
+    steps = ran(project)
+    assert steps in (SETTLED, RUN if rule == KEEPING else SETTLED)
+    assert ran(project) == SETTLED
+    assert project.tar.read_bytes() == from_scratch(project)
+    assert [path.name for path in project.work.iterdir() if "-tmp" in path.name] == []
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(1000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(path)

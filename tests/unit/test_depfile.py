@@ -271,6 +271,22 @@ def test_absent_name_is_refused_that_a_call_cannot_hold(name: str) -> None:
         render_text(absent=(f"{CWD}/{name}",), read=("/x",), style="make")
 
 
+@pytest.mark.parametrize("name", ["a#b", "a$b", "a:b", "a\\b"])
+def test_cmake_style_refuses_what_cmake_loses(name: str) -> None:
+    assert render_text(read=(f"/{name}",)) != ""
+    for given in ({"read": (f"/{name}",)}, {"listed": (f"/{name}",)}, {"target": name}):
+        with pytest.raises(UnencodableName, match=r"CMake loses a name with '[#$:\\]' in it"):
+            render_text(**{"read": ("/x",), **given}, style="cmake")  # type: ignore[arg-type]
+
+
+def test_cmake_style_is_else_gcc_s_first_rule() -> None:
+    texts = [
+        render_text(read=("/a b", "/c%"), listed=("/", "/d"), absent=(f"{CWD}/e",), style=style)
+        for style in ("gcc", "cmake")
+    ]
+    assert texts[0].partition("\n\n")[0] + "\n" == texts[1]
+
+
 def test_working_directory_may_be_the_root() -> None:
     text = render_text(read=("/usr/bin/x",), listed=("/",), cwd="/", style="make")
     assert text == "out.tar: \\\n  / \\\n  usr/bin/x\n\n/:\n\nusr/bin/x:\n"
