@@ -18,6 +18,7 @@
 #   image         make every image
 #   NAME_list     list the entries: path, size, reason
 #   NAME_tree     the same, and who needs what
+#   NAME_verify   make the image, and look again whether it is complete
 #
 # +++ variables +++                                                              [default]
 #   OCIDIET                                     the tool, words       [what lies beside this file]
@@ -144,9 +145,6 @@ function(ocidiet_add_image name)
   if(arg_ALL)
     set(all ALL)
   endif()
-  # A Makefile's rule does not depend on its own commands; this file changes with them.
-  set(request ${CMAKE_CURRENT_BINARY_DIR}${CMAKE_FILES_DIRECTORY}/${name}.dir/${config}request)
-  file(GENERATE OUTPUT ${request} CONTENT "${tool};${content}\n")
   set(missing "")
   set(byproducts BYPRODUCTS ${image})
   if(NOT CMAKE_GENERATOR MATCHES Ninja)
@@ -162,7 +160,7 @@ function(ocidiet_add_image name)
     COMMAND ${tool} -t ${image} ${content} --keep-mtime
       --depfile ${image}.d --depfile-target ${image}.stamp --depfile-style cmake
     COMMAND touch -r ${image}.d ${image}.stamp
-    DEPENDS ${arg_TARGETS} ${files} ${request} ${missing} DEPFILE ${image}.d
+    DEPENDS ${arg_TARGETS} ${files} ${missing} DEPFILE ${image}.d
     COMMENT "Packing image ${arg_OUTPUT_NAME}.tar" COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image}
@@ -175,6 +173,8 @@ function(ocidiet_add_image name)
     add_custom_target(${name}_${verb} COMMAND ${look} ${flag} DEPENDS ${files} COMMENT "" COMMAND_EXPAND_LISTS VERBATIM)
     add_dependencies(${name}_${verb} ${arg_TARGETS})
   endforeach()
+  add_custom_target(${name}_verify COMMAND ${tool} verify ${image} COMMENT "" VERBATIM)
+  add_dependencies(${name}_verify ${name})
   if(NOT TARGET image)
     add_custom_target(image)
   endif()
