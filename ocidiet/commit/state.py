@@ -36,7 +36,9 @@ class State:
         tool = [(path, _state_of(path)) for path in sorted(own)]
         self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
         told = wanted.search
-        lines = [ascii(("ocidiet state", 1, wanted.mtime_s, told.preload, told.hwcaps, told.dlopen))]
+        lines = [
+            ascii(("ocidiet state", 1, wanted.mtime_s, wanted.places.layout, told.preload, told.hwcaps, told.dlopen))
+        ]
         lines += [ascii((path, *(known or ()))) for path, known in tool]
         long_ago_ns = started_ns - LONG_NS
         for entry in tree.entries:

@@ -143,6 +143,7 @@ def test_fingerprint_is_the_same(place: Place, entries: tuple[Entry, ...]) -> No
 
 ASKED: dict[str, tuple[dict[str, Any], bool]] = {
     "time of the entries": ({"mtime_s": 1}, False),
+    "layout, which the proof is for": ({"places": Places(None, "merged")}, False),
     "preload": ({"search": Search(HERE, preload="libx.so")}, False),
     "hwcaps": ({"search": Search(HERE, hwcaps=())}, False),
     "dlopen": ({"search": Search(HERE, dlopen="none")}, False),
