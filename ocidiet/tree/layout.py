@@ -214,8 +214,9 @@ class OnBase(Layout):
             return False
         there = self._base.walk(path).file
         if entry.source is None or there is None or not _same_bytes(there, entry.source):
-            what = look.file.path if look.file else f"link to {look.target}"
-            raise PlaceConflict(entry.name, (what, "the base image's"), told(entry))
+            conflict = PlaceConflict(entry.name, (self._base.spell(path), "the base image's"), told(entry))
+            conflict.hint = "--library-dir puts the build tree's libraries elsewhere"
+            raise conflict
         return True
 
 
