@@ -32,7 +32,7 @@ WALK = (
 )
 JOB = (
     f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.tar ocidiet.tree"
-    " ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
+    " ocidiet.tree.askers ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
 )
 SHOW = f"{WALK} ocidiet.cli.show"
 VERIFY = (

@@ -96,10 +96,14 @@ class Rule:
     """musl's etc/ld-musl-ARCH.path."""
     CONFIG = "loader's configuration"
     EXTRA = "extra"
+    INSTALLED = "installed"
+    """Of `--destdir`."""
     PARENT = "directory"
 
     OF_OBJECTS = (ABSOLUTE, RPATH, RUNPATH)
     """Those that an ELF file's own text decides."""
+    ASKED_FOR = (PROGRAM, EXTRA, INSTALLED)
+    """Those of what the user named."""
 
 
 class ReachedBy:

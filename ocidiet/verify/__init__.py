@@ -6,13 +6,13 @@ Accepts or refuses; never changes the tree. Page `image` judges finished images,
 from __future__ import annotations
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import LackingVersions, OcidietError, shown
+from ocidiet.errors import LackingVersions, MissingLibraries, OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import MERGED, TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
+from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Program, Search, Tree, Walk
 from ocidiet.verify.versions import Judge
 
 if TYPE_CHECKING:
-    from ocidiet.model import Entry
+    from ocidiet.model import Entry, Lookup
 
 
 class TreeRoot(Root):
@@ -56,8 +56,18 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
     files that it was meant to have, or for those that stay away the base's. `facts` and `search` are
     those of the walk that made the tree; no LD_LIBRARY_PATH is set inside."""
-    resolver, named = _inside(tree, facts, search, base)
-    inside = resolver.resolve(named, " inside the image")
+    root, resolver, named = _inside(tree, facts, search, base)
+    inside = resolver.explore(named)
+    missing: dict[str, list[Lookup]] = {}
+    for placed, proven in zip(tree.programs, inside.programs, strict=True):
+        # What a library went without then, it may go without here: who opens it will have it loaded.
+        excused = {lookup.name for lookup in Closure((placed.program,)).missing}
+        lookups = [lookup for lookup in Closure((proven,)).missing if lookup.name not in excused]
+        if lookups:
+            missing[f"/{placed.name}"] = lookups
+    if missing:
+        told = [lookup for lookups in missing.values() for lookup in lookups]
+        raise MissingLibraries(told, [*missing], " inside the image", root.spell)
     ours = {entry.source.identity[:2] for entry in tree.entries if entry.source is not None}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
@@ -79,7 +89,7 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
 
 def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
     """The names of libraries and interpreters that neither `tree` nor the `base` below it serves."""
-    resolver, named = _inside(tree, facts, search, base)
+    _, resolver, named = _inside(tree, facts, search, base)
     inside = resolver.explore(named)
     names = {lookup.name for lookup in inside.missing}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
@@ -96,11 +106,13 @@ def _started(part: Program, program: Program) -> tuple[str, str]:
     return "" if part.main is program.main else part.main.path, part.level
 
 
-def _inside(tree: Tree, facts: Facts, search: Search, base: Root | None) -> tuple[Resolver, list[tuple[str, Walk]]]:
+def _inside(
+    tree: Tree, facts: Facts, search: Search, base: Root | None
+) -> tuple[Root, Resolver, list[tuple[str, Walk]]]:
     root = TreeRoot(tree, base)
     alone = Search(HostPath("/"), "", search.preload, search.hwcaps, search.dlopen, False)
     named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
-    return Resolver(root, facts, alone), named
+    return root, Resolver(root, facts, alone), named
 
 
 def _served(program: Program) -> dict[tuple[object, str, str], tuple[object, str]]:
