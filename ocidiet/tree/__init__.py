@@ -208,7 +208,9 @@ class _Builder:
             place = moved(found, beside, program.lib)
             if place is not None:
                 place = normal(place)
-                if of_build or below(place, self.places.build_tree):
+                # What lies beside a program that is put elsewhere goes along with it.
+                moves = found.owner.rule == Rule.PROGRAM and place not in (normal(found.path), real)
+                if of_build or moves or below(place, self.places.build_tree):
                     self.file(ImagePath(place[1:]), found.file, why)
                     return place
                 return self.literal(found.walk, place, why)
@@ -216,9 +218,7 @@ class _Builder:
             directory = self.places.library_dir or self.default_dir(program.default_dirs)
             place = place_in(directory, found)
             self.file(ImagePath(place[1:]), found.file, why)
-            if directory in program.default_dirs:
-                return place
-            return self.reached(found, program, place, why)
+            return place if directory in program.default_dirs else self.reached(found, program, place, why)
         return self.kept(found, program, why)
 
     def kept(self, found: Object, program: Program, why: Reason) -> str:
