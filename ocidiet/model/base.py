@@ -42,11 +42,8 @@ else:
         _tail = ()
 
         def __new__(cls, *values, **named):
-            missing = len(cls._fields) - len(values)
-            if named or missing > len(cls._tail) or missing < 0:
+            if named or len(values) != len(cls._fields):
                 values = cls._filled(values, named)
-            elif missing:
-                values += cls._tail[-missing:]
             return tuple.__new__(cls, values)
 
         _make = classmethod(tuple.__new__)

@@ -151,7 +151,8 @@ class Glibc:
         self._library_path = search.library_path.replace(";", ":")
         self._path_has_tokens = "$" in search.library_path
         # What was found for names whose search depended on nothing but the name.
-        self._plain: dict[tuple[str, int, int, str], Lookup] = {}
+        self._plain: dict[tuple[int, int, str], dict[str, Object]] = {}
+        self._in_vain: dict[tuple[str, int, int, str], Lookup] = {}
         self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     # What a loaded object serves ----------------------------------------------------------------
@@ -159,7 +160,7 @@ class Glibc:
     def names(self, found: Object, mapped: Object) -> Iterable[str]:
         """The names that `mapped` serves from now on, because it was opened as `found`."""
         soname = mapped.facts.soname
-        return (found.name, found.path, soname) if soname else (found.name, found.path)
+        return (found.name, found.walk.path, soname) if soname else (found.name, found.walk.path)
 
     def is_loader(self, _name: str) -> bool:
         """Whether a name is the loader's whatever it was opened as: to glibc none is."""
@@ -184,19 +185,30 @@ class Glibc:
     def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
         """What serves `name`, or the search that found nothing: as `lookup`, but done once for all
         whose own path lists have no part in it."""
-        facts = by.facts
-        if "/" in name or facts.runpath is not None or facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
-            plain = False
-        else:
-            plain = by.rpath_next is None and facts.rpath is None
-        if not plain:
+        known = self.known(by, level)
+        if known is None or "/" in name:
             lookup = self.lookup(name, by, main, level)
             return lookup.found or lookup
-        key = (name, facts.machine, facts.bits, level)
-        known = self._plain.get(key)
-        if known is None:
-            known = self._plain[key] = self.lookup(name, by, main, level)
-        return known.found or Lookup(name, by, known.probes, None)
+        if name in known:
+            return known[name]
+        key = (name, by.facts.machine, by.facts.bits, level)
+        vain = self._in_vain.get(key)
+        if vain is None:
+            lookup = self.lookup(name, by, main, level)
+            if lookup.found is not None:
+                known[name] = lookup.found
+                return lookup.found
+            vain = self._in_vain[key] = lookup
+        return Lookup(name, by, vain.probes, None)
+
+    def known(self, by: Object, level: str) -> dict[str, Object] | None:
+        """What was found for all whose own path lists have no part in it; None if `by` is none of them."""
+        facts = by.facts
+        if facts.rpath is not None or facts.runpath is not None or by.rpath_next is not None:
+            return None
+        if facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
+            return None
+        return self._plain.setdefault((facts.machine, facts.bits, level), {})
 
     def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best

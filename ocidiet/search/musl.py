@@ -93,6 +93,9 @@ class Musl:
             return self._interp
         return lookup.found or lookup
 
+    def known(self, _by: Object, _level: str) -> None:
+        """None: every path list counts."""
+
     def _is_libc(self, found: Object) -> bool:
         """Whether a library is taken for a second libc, and musl itself for it."""
         return self._files.exports(found.file, _LIBC_SYMBOLS)
