@@ -7,8 +7,7 @@ import os
 from ocidiet import ldconf
 from ocidiet.errors import OcidietError
 from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, Rule
-from ocidiet.search.glibc import Passed
-from ocidiet.search.tokens import origin
+from ocidiet.search.glibc import Passed, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
