@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Held, Root
     from ocidiet.model import File, Identity, Search, Versions, Walk
-    from ocidiet.search.glibc import About
+    from ocidiet.search import About
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
 # little endian), for glibc; and musl's name of the machine.

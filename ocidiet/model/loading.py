@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ocidiet.model.base import NamedTuple
-from ocidiet.model.disk import File, Walk
+from ocidiet.model.base import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ocidiet.model import File, Walk
 
 
 class Priority:

@@ -458,7 +458,7 @@ def test_depfile_names_the_tool_s_own_files(tool: Any, cwd: str) -> None:
     assert tool("-t", "i.tar", "-e", "f:/f", "--depfile", "d") == (0, "", "")
     own = {
         f"{CHECKOUT}/ocidiet/{name}.py"
-        for name in ("__init__", "cli/pack", "depfile", "extras", "fs/disk", "model/disk", "tar")
+        for name in ("__init__", "cli/pack", "depfile", "extras", "fs/disk", "model/loading", "tar")
     }
     assert own - set(prerequisites(Path(cwd, "d"))) == set()
 
