@@ -203,7 +203,7 @@ class Record:
         if not target and not stat.S_ISREG(st.st_mode):
             return Look("special")
         root = held.root if held is not None else ""
-        file = File._make((path, identity(st), bool(st.st_mode & 0o111), root, None, 0))
+        file = File._make((path, identity(st), bool(st.st_mode & 0o111), root, None, 0, bool(st.st_mode & 0o6000)))
         self._seen[path] = file.identity
         return Look("link", target, file) if target else Look("file", file=file)
 

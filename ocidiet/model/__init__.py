@@ -192,6 +192,8 @@ class File(NamedTuple):
     """For a member of an archive: `path` then is for messages, and `identity` unlike any other file's."""
     offset_bytes: int = 0
     """Where a member's bytes start in its container."""
+    sets_id: bool = False
+    """It runs with the rights of its owner or group (S_ISUID, S_ISGID)."""
 
 
 class Hop(NamedTuple):
