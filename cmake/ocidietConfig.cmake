@@ -7,6 +7,10 @@
 #     NAME          a target that makes the image, a root file system tar; in `all` only with ALL
 #     TARGETS       executables, shared and module libraries, imported ones too
 #     EXTRA         more files, directories and links: SRC[:DEST]...
+#     INSTALL_COMPONENT  all that `cmake --install --component` installs of it, in the place of the TARGETS' own
+#                   files; TARGETS then are what must be built before
+#     BASE          the image is a layer over this one, of what it lacks               [none]
+#     LAYOUT        portable, scratch, merged or split                             [portable]
 #     ROOT          where libraries come from                       [see "the root", below]
 #     OUTPUT_NAME   the image is OUTPUT_NAME.tar                    [NAME]
 #     OPTIONS       more options of the tool, words
@@ -77,10 +81,11 @@ function(__ocidiet_root name given)
 endfunction()
 
 function(ocidiet_add_image name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
+  set(one ROOT OUTPUT_NAME INSTALL_COMPONENT BASE LAYOUT)
+  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "${one}" "TARGETS;EXTRA;OPTIONS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): unknown: ${arg_UNPARSED_ARGUMENTS}")
-  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|OUTPUT_NAME")
+  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|OUTPUT_NAME|INSTALL_COMPONENT|BASE|LAYOUT")
     message(FATAL_ERROR "ocidiet_add_image(${name}): without a value: ${arg_KEYWORDS_MISSING_VALUES}")
   elseif(NOT arg_TARGETS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): TARGETS is missing")
@@ -110,13 +115,29 @@ function(ocidiet_add_image name)
     list(APPEND content --root ${root})
   endif()
   set(files "")
+  if(arg_LAYOUT)
+    list(APPEND content --layout ${arg_LAYOUT})
+  endif()
+  if(arg_BASE)
+    cmake_path(ABSOLUTE_PATH arg_BASE BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    list(APPEND content --base ${arg_BASE})
+    if(NOT IS_DIRECTORY ${arg_BASE})
+      list(APPEND files ${arg_BASE})
+    endif()
+  endif()
+  set(stage ${image}.destdir)
+  if(arg_INSTALL_COMPONENT)
+    list(APPEND content --destdir ${stage})
+  endif()
   foreach(target IN LISTS arg_TARGETS)
     if(NOT TARGET ${target})
       message(FATAL_ERROR "ocidiet_add_image(${name}): ${target} is no target (yet)")
     endif()
     get_target_property(type ${target} TYPE)
     get_target_property(imported ${target} IMPORTED)
-    if(type STREQUAL EXECUTABLE)
+    if(arg_INSTALL_COMPONENT)
+      # Its files come as they are installed.
+    elseif(type STREQUAL EXECUTABLE)
       list(APPEND content -b $<TARGET_FILE:${target}>:${bindir}/$<TARGET_FILE_NAME:${target}>)
     elseif(type STREQUAL SHARED_LIBRARY AND NOT imported)
       # By the name that others ask for, not by that of the file with its whole version.
@@ -148,25 +169,38 @@ function(ocidiet_add_image name)
   set(request ${CMAKE_CURRENT_BINARY_DIR}${CMAKE_FILES_DIRECTORY}/${name}.dir/${config}request)
   file(GENERATE OUTPUT ${request} CONTENT "${tool};${content}\n")
   set(missing "")
+  set(again "")
+  if(arg_INSTALL_COMPONENT)
+    # CMake cannot know what an installation installs: it is made anew every time, for what the rule behind it takes
+    # away again.
+    add_custom_command(OUTPUT ${image}.install
+      COMMAND ${CMAKE_COMMAND} -E rm -rf ${stage}
+      COMMAND ${CMAKE_COMMAND} -E env DESTDIR=${stage} sh -c "exec \"$@\" >/dev/null" - ${CMAKE_COMMAND}
+        --install ${CMAKE_BINARY_DIR} --component ${arg_INSTALL_COMPONENT} --config $<CONFIG>
+      COMMAND ${CMAKE_COMMAND} -E touch ${image}.install
+      DEPENDS ${arg_TARGETS} COMMENT "" VERBATIM)
+    list(APPEND missing ${image}.install)
+    set(again COMMAND ${CMAKE_COMMAND} -E rm -f ${image}.install)
+  endif()
   set(byproducts BYPRODUCTS ${image})
   if(NOT CMAKE_GENERATOR MATCHES Ninja)
     # A by-product that is gone is no reason for a Makefile to run the rule, and of two outputs it
     # touches the second after every run. What has no prerequisites runs only while it is absent.
     add_custom_command(OUTPUT ${image} COMMAND ${CMAKE_COMMAND} -E true COMMENT "" VERBATIM)
-    set(missing ${image})
+    list(APPEND missing ${image})
     set(byproducts "")
   endif()
   # The stamp is as old as the start of the run: what was written since then is newer. The image of
   # unchanged content keeps its time, so that nothing behind it runs.
   add_custom_command(OUTPUT ${image}.stamp ${byproducts}
-    COMMAND ${tool} -t ${image} ${content} --keep-mtime
+    ${again} COMMAND ${tool} -t ${image} ${content} --keep-mtime
       --depfile ${image}.d --depfile-target ${image}.stamp --depfile-style cmake
     COMMAND touch -r ${image}.d ${image}.stamp
     DEPENDS ${arg_TARGETS} ${files} ${request} ${missing} DEPFILE ${image}.d
     COMMENT "Packing image ${arg_OUTPUT_NAME}.tar" COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image}
-    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state")
+    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage}")
 
   set(look sh -c "exec \"$@\" 2>&1 >/dev/null" - ${tool} -t - ${content})
   foreach(verb IN ITEMS list tree)
@@ -174,6 +208,9 @@ function(ocidiet_add_image name)
     string(REPLACE tree -vv flag ${flag})
     add_custom_target(${name}_${verb} COMMAND ${look} ${flag} DEPENDS ${files} COMMENT "" COMMAND_EXPAND_LISTS VERBATIM)
     add_dependencies(${name}_${verb} ${arg_TARGETS})
+    if(arg_INSTALL_COMPONENT)
+      add_dependencies(${name}_${verb} ${name})
+    endif()
   endforeach()
   if(NOT TARGET image)
     add_custom_target(image)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ocidiet
-from tests.support import CHECKOUT, HELLO, PYTHON, cc, done, library, need, run
+from tests.support import CHECKOUT, HELLO, MAIN, PYTHON, cc, done, in_chroot, library, need, run
 
 MODULE = CHECKOUT / "cmake"
 GENERATORS = ["Ninja", "Ninja Multi-Config", "Unix Makefiles"]
@@ -337,3 +337,87 @@ def test_another_tool_may_be_named(tmp_path: Path) -> None:
     assert (project.build("deploy"), project.build("deploy")) == (["Packing image greet_image.tar", "DEPLOY"], [])
     (tmp_path / "ocidiet.pyz").touch()
     assert project.build("deploy") == ["Packing image greet_image.tar"]
+
+
+# Installed trees and layers --------------------------------------------------------------------------
+
+INSTALLED = """\
+set_target_properties(greeting greet PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+install(TARGETS greet greeting COMPONENT Runtime LIBRARY NAMELINK_COMPONENT Development DESTINATION lib
+  RUNTIME DESTINATION bin)
+install(FILES greet.conf DESTINATION share/greet COMPONENT Runtime)
+install(FILES plugin.c DESTINATION include COMPONENT Development)
+ocidiet_add_image(greet_image TARGETS greet greeting INSTALL_COMPONENT Runtime)
+"""
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_an_installed_component_is_the_image(tmp_path: Path, generator: str) -> None:
+    """With its install rpath and its data. What it installs is known to CMake's scripts alone: they run every time,
+    and an image of unchanged content stays as it is."""
+    project = greet(tmp_path, INSTALLED).configured(generator, "-DCMAKE_INSTALL_PREFIX=/opt/greet")
+    packed = "Packing image greet_image.tar"
+    assert project.build("deploy") == [packed, "DEPLOY"]
+    image = project.build_tree / ("Debug" if "Multi" in generator else ".") / "greet_image.tar"
+    assert listing(image) == {
+        "opt/greet/bin/greet": "file",
+        "opt/greet/lib/libgreeting.so.1": "libgreeting.so.1.2.3",
+        "opt/greet/lib/libgreeting.so.1.2.3": "file",
+        "opt/greet/share/greet/greet.conf": "file",
+    }
+    root = tmp_path / "root"
+    root.mkdir()
+    done(["tar", "-C", root, "-xf", image])
+    assert in_chroot(root, "/opt/greet/bin/greet") == "Hello World\n"
+    assert project.build("deploy") == [packed]
+    (project.source / "greet.conf").write_text("greeting = Good Bye\n")
+    assert (project.build("deploy"), project.build("deploy")) == ([packed, "DEPLOY"], [packed])
+    (project.source / "greeting.c").write_text('const char *greeting(void) { return "Good Bye"; }\n')
+    assert (project.build("deploy"), project.build("deploy")) == ([packed, "DEPLOY"], [packed])
+    assert "Installing" not in project.says("greet_image")
+    assert "opt/greet/bin/greet " in project.says("greet_image_list")
+    done(["cmake", "--build", project.build_tree, "--target", "clean"])
+    assert list(image.parent.glob("greet_image.tar*")) == []
+
+
+def test_an_installed_component_whose_target_is_not_built_fails(tmp_path: Path) -> None:
+    text = INSTALLED.replace("TARGETS greet greeting INSTALL", "TARGETS greeting INSTALL")
+    said = greet(tmp_path, text).configured().says("greet_image")
+    assert "file INSTALL cannot find" in said
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_an_installed_component_at_fault_is_installed_again(tmp_path: Path, generator: str) -> None:
+    script = "install(PROGRAMS tool DESTINATION bin COMPONENT Runtime)\n"
+    project = greet(tmp_path, INSTALLED + script)
+    (project.source / "tool").write_text("#!/no/shell\n")
+    project.configured(generator)
+    assert "/no/shell, needed by " in project.says("greet_image")
+    (project.source / "tool").write_text("#!/bin/sh\n")
+    assert project.build("deploy") == ["Packing image greet_image.tar", "DEPLOY"]
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_a_base_and_its_changes(tmp_path: Path, generator: str) -> None:
+    image = "ocidiet_add_image(greet_image TARGETS greet BASE base.tar)\n"
+    project = greet(tmp_path, image)
+    done(["tar", "-cf", project.source / "base.tar", "-T", "/dev/null"])
+    project.configured(generator)
+    assert project.build("deploy") == ["Packing image greet_image.tar", "DEPLOY"]
+    assert project.build("deploy") == []
+    listed = done([PYTHON, "-IS", MAIN, "list", "/bin/true"])
+    done(["tar", "-cf", project.source / "base.tar", "-T", "-"], input=listed)
+    assert project.build("deploy") == ["Packing image greet_image.tar", "DEPLOY"]
+    image_tar = project.build_tree / ("Debug" if "Multi" in generator else ".") / "greet_image.tar"
+    with tarfile.open(image_tar) as archive:
+        assert [member.name for member in archive if member.isfile()] == [
+            f"usr/lib/{triplet()}/libgreeting.so.1",
+            "usr/local/bin/greet",
+        ]
+
+
+def test_a_layout_is_the_tool_s(tmp_path: Path) -> None:
+    project = greet(tmp_path, "ocidiet_add_image(greet_image TARGETS greet LAYOUT merged)\n").configured()
+    project.build("greet_image")
+    with tarfile.open(project.build_tree / "greet_image.tar") as archive:
+        assert [name for name in archive.getnames() if not name.startswith("usr")] == []
