@@ -9,6 +9,7 @@
 #     EXTRA         more files, directories and links: SRC[:DEST]...
 #     ROOT          where libraries come from                       [see "the root", below]
 #     BASE          an image: the tar is a layer over it, of what it lacks
+#     LAYOUT        portable, scratch, merged or split              [portable]
 #     INSTALL_COMPONENT  all that `cmake --install` installs of this component, at its places; TARGETS then
 #                   says no more than what must be built before. Staged and looked at in every build
 #     OUTPUT_NAME   the image is OUTPUT_NAME.tar                    [NAME]
@@ -81,10 +82,10 @@ function(__ocidiet_root name given)
 endfunction()
 
 function(ocidiet_add_image name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;BASE;INSTALL_COMPONENT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;BASE;LAYOUT;INSTALL_COMPONENT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): unknown: ${arg_UNPARSED_ARGUMENTS}")
-  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|BASE|INSTALL_COMPONENT|OUTPUT_NAME")
+  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|BASE|LAYOUT|INSTALL_COMPONENT|OUTPUT_NAME")
     message(FATAL_ERROR "ocidiet_add_image(${name}): without a value: ${arg_KEYWORDS_MISSING_VALUES}")
   elseif(NOT arg_TARGETS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): TARGETS is missing")
@@ -114,6 +115,9 @@ function(ocidiet_add_image name)
     list(APPEND content --root ${root})
   endif()
   set(files "")
+  if(arg_LAYOUT)
+    list(APPEND content --layout ${arg_LAYOUT})
+  endif()
   if(arg_BASE)
     if(NOT arg_BASE MATCHES "^(/|[$]<)")
       set(arg_BASE ${CMAKE_CURRENT_SOURCE_DIR}/${arg_BASE})

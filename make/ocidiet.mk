@@ -8,16 +8,23 @@
 #   image-load    put them into the container engine; it is asked whether it has them already
 #   image-run     run the image [ARGS=words]
 #   image-list    list the entries: path, size, reason
+#   image-tree    the same, and who needs what
+#   image-verify  tell whether the images are complete, as for any image
+#   image-install run IMAGE_INSTALL, as each of the others does before
 #   image-clean   remove what `image` made; add `clean: image-clean` if you like
-#   With several images also image-load-NAME, image-run-NAME, image-list-NAME.
+#   With several images also image-load-NAME, image-run-NAME and so on.
 #
 # +++ variables +++                                                              [default]
 #   IMAGE_BINARIES    programs, PROGRAM[:DEST]                 [DEST: IMAGE_BINDIR/name]
 #   IMAGE_EXTRAS      more files, directories and links, FILE[:DEST]
+#   IMAGE_INSTALL     all that this target installs: $(MAKE) TARGET DESTDIR=IMAGE_DIR/NAME.destdir
+#   IMAGE_DESTDIR     all of this directory instead, an installed tree
 #   IMAGE_BINDIR      where programs go  [the Makefile's bindir or PREFIX/bin, else /usr/local/bin]
 #   IMAGE_ROOT        where libraries come from, a sysroot say                         [/]
+#   IMAGE_BASE        the image is a layer over this one, of what it lacks           [none]
+#   IMAGE_LAYOUT      portable, scratch, merged or split                       [portable]
 #   IMAGE_DIR         where the images are written             [.]
-#   IMAGES            the images' names, if more than one      [the first program's name]
+#   IMAGES            the images' names, if more than one  [the first program's, or the entrypoint's]
 #   IMAGE_ENTRYPOINT  the command that a container starts, words  [the program, if only one]
 #   IMAGE_CMD, IMAGE_USER, IMAGE_WORKDIR, IMAGE_ENV (NAME=value words)             [none]
 #   IMAGE_NAME, IMAGE_TAG  the name in the engine                     [NAME and latest]
@@ -53,7 +60,8 @@ endif
 IMAGE_DIR ?= .
 IMAGE_QUIET ?= printf '    %-8s %s\n'
 
-__ocidiet_known :=
+__ocidiet_installs :=
+__ocidiet_makefile := $(firstword $(MAKEFILE_LIST))
 
 # Usage: $(call __ocidiet_get,VARIABLE,NAME): VARIABLE_NAME where it is set, else VARIABLE.
 __ocidiet_get = $(if $(filter undefined,$(origin $1_$2)),$(__ocidiet_set),$($1_$2))
@@ -67,15 +75,22 @@ __ocidiet_src = $(firstword $(subst :/, ,$1))
 __ocidiet_find = $(patsubst $(__ocidiet_src)%,$(call __ocidiet_vpath,$(__ocidiet_src))%,$1)
 __ocidiet_vpath = $(firstword $(if $(call __ocidiet_set,VPATH),$(wildcard $1 $(addsuffix /$1,$(subst :, ,$(VPATH))))) $1)
 
-__ocidiet_images = $(or $(strip $(call __ocidiet_set,IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(call __ocidiet_set,IMAGE_BINARIES)))))
+__ocidiet_images = $(or $(strip $(call __ocidiet_set,IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(call \
+  __ocidiet_set,IMAGE_BINARIES) $(if $(__ocidiet_stages),$(call __ocidiet_set,IMAGE_ENTRYPOINT))))))
+__ocidiet_stages = $(call __ocidiet_set,IMAGE_INSTALL)$(call __ocidiet_set,IMAGE_DESTDIR)
 __ocidiet_tar = $(patsubst ./%,%,$(IMAGE_DIR)/$1.tar)
 __ocidiet_bindir = $(or $(call __ocidiet_get,IMAGE_BINDIR,$1),$(call __ocidiet_own,bindir),$(addsuffix /bin,$(call __ocidiet_own,PREFIX)),/usr/local/bin)
 
 # Programs with the place that each has in the image; one of the root (=/usr/bin/x) keeps its own.
 __ocidiet_programs = $(foreach p,$(call __ocidiet_get,IMAGE_BINARIES,$1),$(if $(findstring :/,$p)$(filter =%,$p),$p,$p:$(__ocidiet_bindir)/$(notdir $p)))
 __ocidiet_extras = $(call __ocidiet_get,IMAGE_EXTRAS,$1)
-__ocidiet_inputs = $(foreach s,$(__ocidiet_programs) $(__ocidiet_extras),$(filter-out =%,$(call __ocidiet_src,$s)))
+__ocidiet_install = $(strip $(call __ocidiet_get,IMAGE_INSTALL,$1))
+__ocidiet_destdir = $(if $(__ocidiet_install),$(__ocidiet_tar:.tar=.destdir),$(call __ocidiet_get,IMAGE_DESTDIR,$1))
+__ocidiet_inputs = $(foreach s,$(__ocidiet_programs) $(__ocidiet_extras),$(filter-out =%,$(call __ocidiet_src,$s))) \
+  $(if $(__ocidiet_install),,$(__ocidiet_destdir)) $(call __ocidiet_get,IMAGE_BASE,$1)
 __ocidiet_content = $(addprefix --root ,$(call __ocidiet_get,IMAGE_ROOT,$1)) \
+  $(addprefix --destdir ,$(__ocidiet_destdir)) $(addprefix --base ,$(call __ocidiet_get,IMAGE_BASE,$1)) \
+  $(addprefix --layout ,$(call __ocidiet_get,IMAGE_LAYOUT,$1)) \
   $(addprefix -b ,$(foreach s,$(__ocidiet_programs),$(call __ocidiet_find,$s))) \
   $(addprefix -e ,$(foreach s,$(__ocidiet_extras),$(call __ocidiet_find,$s))) \
   $(call __ocidiet_get,OCIDIETFLAGS,$1)
@@ -86,6 +101,7 @@ __ocidiet_command = $(strip $(OCIDIET) -t $(__ocidiet_tar) --depfile $(__ocidiet
 __ocidiet_same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
 __ocidiet_quoted = '$(subst ','\'',$1)'
 __ocidiet_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+__ocidiet_dry := $(findstring n,$(__ocidiet_flags))$(findstring q,$(__ocidiet_flags))
 __ocidiet_loud = $(filter 1,$(call __ocidiet_set,V))
 __ocidiet_say = $(if $(__ocidiet_loud)$(findstring s,$(__ocidiet_flags)),:,$(IMAGE_QUIET))
 
@@ -112,8 +128,10 @@ __ocidiet_changes = $(call __ocidiet_change,ENTRYPOINT,$(call __ocidiet_json,$(_
   $(call __ocidiet_change,USER,$(call __ocidiet_get,IMAGE_USER,$1)) \
   $(call __ocidiet_change,WORKDIR,$(call __ocidiet_get,IMAGE_WORKDIR,$1)) \
   $(foreach w,$(call __ocidiet_get,IMAGE_ENV,$1),$(call __ocidiet_change,ENV,$w))
+# What the image lies over, if it is no whole one.
+__ocidiet_below = $(or $(strip $(call __ocidiet_get,IMAGE_BASE,$1)),$(if $(filter merged,$(call __ocidiet_get,IMAGE_LAYOUT,$1)),a base))
 define __ocidiet_load
-digest=$$(sha256sum <$(__ocidiet_tar)) && digest="[sha256:$${digest%% *}] $(strip $(__ocidiet_config))"; \
+$(if $(__ocidiet_below),$(error $1.tar is a layer over $(__ocidiet_below), no whole image that an engine could import))digest=$$(sha256sum <$(__ocidiet_tar)) && digest="[sha256:$${digest%% *}] $(strip $(__ocidiet_config))"; \
 if [ "$$($(__ocidiet_engine) image inspect -f '$(strip $(__ocidiet_view))' $(__ocidiet_ref) 2>/dev/null)" != "$$digest" ]; then \
   $(__ocidiet_say) LOAD $(__ocidiet_ref); \
   $(__ocidiet_engine) import $(if $(findstring podman,$(__ocidiet_engine)),-q) $(strip $(__ocidiet_changes)) $(__ocidiet_tar) $(__ocidiet_ref) >/dev/null; \
@@ -130,34 +148,50 @@ $(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(and $(wildcard $(__ocidiet_ta
 	@set -e; mkdir -p $$(@D); $$(__ocidiet_say) IMAGE $(__ocidiet_tar)
 	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1)
 	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@ && touch -r $(__ocidiet_tar).d $$@
-$(__ocidiet_tar): $(if $(findstring n,$(__ocidiet_flags))$(findstring q,$(__ocidiet_flags)),|) $(__ocidiet_tar).stamp ;
+$(__ocidiet_tar): $(if $(__ocidiet_dry),|) $(__ocidiet_tar).stamp ;
+
+ifneq ($(__ocidiet_install),)
+# Make cannot know what an installation installs: it is made anew every time. One at a time: each may build.
+$(__ocidiet_tar).stamp: image-install-$1
+image-install: image-install-$1
+image-install-$1: $(filter-out $(__ocidiet_destdir),$(__ocidiet_inputs)) | $(__ocidiet_installs)
+	@$(if $(__ocidiet_dry),,set -e; mkdir -p $(dir $(__ocidiet_destdir)); rm -rf $(__ocidiet_destdir); $$(__ocidiet_say) INSTALL $(__ocidiet_destdir))
+	$$(if $$(__ocidiet_loud),,@)$$(MAKE) $$(if $$(__ocidiet_loud),,-s) --no-print-directory -f $(__ocidiet_makefile) $(__ocidiet_install) DESTDIR=$(abspath $(__ocidiet_destdir))
+.PHONY: image-install-$1
+__ocidiet_installs += image-install-$1
+endif
 
 image: $(__ocidiet_tar)
 image-load: image-load-$1
 image-list: image-list-$1
+image-tree: image-tree-$1
+image-verify: image-verify-$1
 image-load-$1: $(__ocidiet_tar)
 	@$$(call __ocidiet_load,$1)
 image-run-$1: image-load-$1
 	@$$(if $$(call __ocidiet_start,$1)$$(call __ocidiet_get,IMAGE_CMD,$1),,$$(error \
 	  $1 holds several programs: set IMAGE_ENTRYPOINT to the one to start))$$(__ocidiet_engine) run --rm \
 	  $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(call __ocidiet_set,ARGS)
-image-list-$1: $(__ocidiet_inputs)
-	@$$(OCIDIET) -v -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
-.PHONY: image-load-$1 image-run-$1 image-list-$1
+image-list-$1 image-tree-$1: $(__ocidiet_inputs) $(if $(__ocidiet_install),image-install-$1)
+	@$$(OCIDIET) $$(if $$(filter image-tree%,$$@),-vv,-v) -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
+image-verify-$1: $(__ocidiet_tar)
+	@$$(if $$(call __ocidiet_below,$1),$$(__ocidiet_say) LAYER '$(__ocidiet_tar): was proven over $$(call __ocidiet_below,$1)',$$(OCIDIET) verify $(__ocidiet_tar))
+.PHONY: image-load-$1 image-run-$1 image-list-$1 image-tree-$1 image-verify-$1
 IMAGE_CLEANFILES += $(__ocidiet_tar) $(addprefix $(__ocidiet_tar),.d .state .stamp)
 -include $(wildcard $(__ocidiet_tar).d)
 endef
 
-.PHONY: image image-load image-run image-list image-clean FORCE
+.PHONY: image image-load image-run image-list image-tree image-verify image-install image-clean FORCE
 FORCE:
+image-install:
 
 image-clean:
-	rm -f $(IMAGE_CLEANFILES)
+	rm -f $(IMAGE_CLEANFILES)$(if $(__ocidiet_installs), && rm -rf $(foreach n,$(patsubst image-install-%,%,$(__ocidiet_installs)),$(call __ocidiet_destdir,$n)))
 
 $(foreach n,$(__ocidiet_images),$(eval $(call __ocidiet_rules,$n)))
 ifeq ($(__ocidiet_images),)
-image image-load image-run image-list:
-	@$(error IMAGE_BINARIES is empty; set it before the include)
+image image-load image-run image-list image-tree image-verify:
+	@$(error $(if $(__ocidiet_stages),the image has no name; set IMAGES,IMAGE_BINARIES is empty; set it) before the include)
 else ifeq ($(word 2,$(__ocidiet_images)),)
 image-run: image-run-$(__ocidiet_images)
 else

@@ -85,6 +85,19 @@ def test_every_row_has_its_room() -> None:
     assert {*MAY_IMPORT, "cli"} - NOT_YET - set(ROOMS) == set()
 
 
+def test_the_readme_s_table_is_this_one() -> None:
+    rows = [
+        line.strip("|").split("|") for line in (PACKAGE / "README.md").read_text().splitlines() if line[:3] == "| `"
+    ]
+    told = {
+        name: row[-1].replace("\u2013", "").replace(",", " ").split()
+        for row in rows
+        for name in row[0].split("`")[1::2]
+    }
+    allowed = {name: rooms.split() for name, rooms in MAY_IMPORT.items() if name not in NOT_YET}
+    assert told == {**allowed, "cli": ["all"], "zipapp": ["model", "errors", "commit"]}
+
+
 def test_no_room_imports_a_program_of_its_own() -> None:
     assert {name for page in PAGES for node in ast.walk(parsed(page)) for name in imported(node)} & APART == set()
 

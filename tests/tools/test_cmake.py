@@ -212,6 +212,13 @@ add_dependencies(greet_image base)
     assert project.build("greet_image") == []
 
 
+def test_a_layout_is_the_tool_s(tmp_path: Path) -> None:
+    project = greet(tmp_path, "ocidiet_add_image(greet_image TARGETS greet LAYOUT merged)\n").configured()
+    project.build("greet_image")
+    with tarfile.open(project.build_tree / "greet_image.tar") as layer:
+        assert [name for name in layer.getnames() if not name.startswith("usr")] == []
+
+
 def test_imported_and_shared_targets_have_places(tmp_path: Path) -> None:
     cc(tmp_path / "prebuilt/tool", HELLO)
     library(tmp_path / "prebuilt/libother.so.2", "int other(void) { return 2; }\n")

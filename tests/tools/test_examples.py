@@ -254,6 +254,39 @@ def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -
         assert f"{tmp_path}/hello"[1:] in archive.getnames()
 
 
+INSTALL = """\
+hello: hello.c
+install: hello
+	install -D hello $(DESTDIR)/usr/local/bin/hello
+"""
+
+
+def test_the_installed_tree_of_the_readme_works(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
+    (tmp_path / "Makefile").write_text(INSTALL)
+    done(["sh", "-e", "-c", snippets("sh")[5]], tmp_path, project)
+    assert files(tmp_path / "app.tar") == HELLO_LISTING
+    (tmp_path / "Makefile").write_text(snippets("make")[1] + INSTALL)
+    words = ["IMAGE_ENGINE=/usr/bin/docker", "IMAGE_RUNFLAGS=--network=none", "IMAGE_NAME=installed"]
+    ran = done(["make", "image-run", *words], tmp_path, {**docker.env, **project})
+    assert ran.endswith("Hello World\n")
+    assert (tmp_path / "hello.tar").read_bytes() == (tmp_path / "app.tar").read_bytes()
+
+
+def test_the_layer_of_the_readme_is_of_what_the_base_lacks(
+    project: dict[str, str], tmp_path: Path, docker: Engine
+) -> None:
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    done(["sh", "-c", "ocidiet -t root.tar -b /bin/sh --layout scratch"], tmp_path, project)
+    docker("import", tmp_path / "root.tar", "my-base")
+    snippet = snippets("sh")[6].replace("docker", "/usr/bin/docker")
+    done(["sh", "-e", "-c", snippet], tmp_path, {**docker.env, **project})
+    with tarfile.open(tmp_path / "layer.tar") as archive:
+        assert [member.name for member in archive if not member.isdir()] == HELLO_LISTING
+    (tmp_path / "Dockerfile").write_text("FROM my-base\nADD layer.tar /\n")
+    image = docker("build", "--quiet", "--force-rm", tmp_path).strip()
+    assert docker.run(image, "/usr/local/bin/hello") == "Hello World\n"
+
+
 def test_the_several_images_snippet_works(project: dict[str, str], tmp_path: Path) -> None:
     text = indented("make")
     for name in ("src/redis-server", "src/redis-sentinel", "src/redis-cli"):

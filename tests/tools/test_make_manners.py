@@ -139,7 +139,7 @@ def test_variables_become_the_tools_arguments(
 
 
 @pytest.mark.parametrize("before", ["", "IMAGE_BINARIES =\n"], ids=["not_set", "empty"])
-@pytest.mark.parametrize("goal", ["image", "image-load", "image-run", "image-list"])
+@pytest.mark.parametrize("goal", ["image", "image-load", "image-run", "image-list", "image-tree", "image-verify"])
 def test_errors_no_binaries(work: Path, before: str, goal: str) -> None:
     written(work, f"all: ; @echo all\n{before}{INCLUDE}IMAGE_BINARIES = too late\n")
     ended = make(work, goal)
