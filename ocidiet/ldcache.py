@@ -22,6 +22,7 @@ _NEW_HEADER = "20sIIB3xI12x"
 _NEW_ENTRY = "iIIIQ"
 # The words of an entry: flags, name, path; and then an unused one and the two of hwcap.
 _OLD_WORDS, _NEW_WORDS = 3, 6
+_MAX_NAME_BYTES = 256  # NAME_MAX, and the NUL behind it
 _ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
 # The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
@@ -75,16 +76,15 @@ class Cache:
         """Corrupt, foreign or absent data is an empty cache, as it is to the loader."""
         self._order = "<" if little_endian else ">"
         self._strings = b""
-        self._rows: tuple[int, ...] = ()
-        self._width = _OLD_WORDS
+        self._rows = b""
+        self._row = struct.Struct(f"{self._order}{_NEW_WORDS}I")
         self._extension = 0
+        self._was_asked = False
+        self._first: dict[bytes, int] | None = None
         try:
             self._read(data)
         except struct.error:
-            self._rows = ()
-        self._keys: tuple[int, ...] = self._rows[1 :: self._width]
-        self._was_asked = False
-        self._first: dict[bytes, int] | None = None
+            pass
 
     def _read(self, data: bytes) -> None:
         order, start = self._order, 0
@@ -94,19 +94,22 @@ class Cache:
             end = header.size + count * 4 * _OLD_WORDS
             start = (end + 7) // 8 * 8
             if not data.startswith(_NEW_MAGIC, start):
-                self._strings = data[end:]
-                self._rows = struct.unpack_from(f"{order}{count * _OLD_WORDS}I", data, header.size)
+                if end <= len(data):
+                    self._strings = data[end:]
+                    self._rows = data[header.size : end]
+                    self._row = struct.Struct(f"{order}{_OLD_WORDS}I")
                 return
         if not data.startswith(_NEW_MAGIC, start):
             return
         header = struct.Struct(order + _NEW_HEADER)
         _, count, strings_bytes, endian, extension = header.unpack_from(data, start)
-        if endian not in _ENDIAN[order] or start + header.size + count * 24 + strings_bytes > len(data):
+        at = start + header.size
+        end = at + count * self._row.size
+        if endian not in _ENDIAN[order] or end + strings_bytes > len(data):
             return
         self._strings = data[start:] if start else data
         self._extension = extension
-        self._width = _NEW_WORDS
-        self._rows = struct.unpack_from(f"{order}{count * _NEW_WORDS}I", data, start + header.size)
+        self._rows = data[at:end]
 
     def _hwcaps(self) -> Iterable[str]:
         """The names of glibc-hwcaps subdirectories that entries tell by their number."""
@@ -135,10 +138,9 @@ class Cache:
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
-        wanted, rows, width = _flags(machine, bits), self._rows, self._width
+        wanted = _flags(machine, bits)
         found = []
-        for number in self._numbers(os.fsencode(name)):
-            flags, _, value, *more = rows[number * width : number * width + width]
+        for flags, value, *more in self._named(os.fsencode(name) + b"\0"):
             end = self._strings.find(b"\0", value)
             if flags not in wanted or end < 0:
                 continue
@@ -150,24 +152,31 @@ class Cache:
                 found.append((level, os.fsdecode(self._strings[value:end])))
         return found
 
-    def _numbers(self, name: bytes) -> Iterator[int]:
-        """The entries of a name, which stand side by side."""
-        number = self._first_number(name)
-        while number < len(self._keys) and self._strings.startswith(name + b"\0", self._keys[number]):
-            yield number
-            number += 1
+    def _named(self, name: bytes) -> Iterator[tuple[int, ...]]:
+        """The entries of a name, which stand side by side, without it."""
+        at = self._first_at(name)
+        while at < len(self._rows):
+            flags, key, *more = self._row.unpack_from(self._rows, at)
+            if not self._strings.startswith(name, key):
+                break
+            yield flags, *more
+            at += self._row.size
 
-    def _first_number(self, name: bytes) -> int:
-        """Where the entries of a name start; behind the last if it has none."""
-        strings, keys = self._strings, self._keys
+    def _first_at(self, name: bytes) -> int:
+        """Where in the rows the entries of a name start; behind them all if it has none."""
+        strings, size = self._strings, self._row.size
+        if self._first is not None:
+            return self._first.get(name, len(self._rows))
+        keys = enumerate(row[1] for row in self._row.iter_unpack(self._rows))
         # Most programs ask for one name or for many.
-        if self._first is None and not self._was_asked:
+        if not self._was_asked:
             self._was_asked = True
-            return next((n for n, at in enumerate(keys) if strings.startswith(name + b"\0", at)), len(keys))
-        if self._first is None:
-            numbered = zip(range(len(keys) - 1, -1, -1), reversed(keys), strict=True)
-            self._first = {strings[at : strings.find(b"\0", at)]: number for number, at in numbered}
-        return self._first.get(name, len(keys))
+            return next((number * size for number, key in keys if strings.startswith(name, key)), len(self._rows))
+        self._first = {}
+        for number, key in keys:
+            end = strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1
+            self._first.setdefault(strings[key : max(key, end)], number * size)
+        return self._first.get(name, len(self._rows))
 
 
 def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:

@@ -41,7 +41,7 @@ def write(tree: Tree, mtime_s: int, out: Writable) -> None:
     total = sum(map(len, headers)) + sum(_padded(entry.size_bytes, BLOCK_BYTES) for entry in tree.entries)
     out.reserve(_padded(total + 2 * BLOCK_BYTES, RECORD_BYTES))
     # A fresh page costs as much as copying into it: a small archive gets a small buffer.
-    stream = _Stream(out, _BUFFER_BYTES if total > 16 * _BUFFER_BYTES else _BUFFER_BYTES // 8)
+    stream = _Stream(out, _BUFFER_BYTES if total > 4 * _BUFFER_BYTES else _BUFFER_BYTES // 8)
     held = None
     for entry, blocks in zip(tree.entries, headers, strict=True):
         stream.put(blocks)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MAX_SYMBOLS_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1024
-# Of a larger string table, so few names are read one by one.
-_NAME_BY_NAME_BYTES, _NAME_BY_NAME = 1 << 22, 1000
+# Reading one name by itself takes as long as so much of a string table.
+_NAME_READ_BYTES = 1 << 12
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 
@@ -44,7 +44,7 @@ def unwinds(pread: Pread, size_bytes: int) -> bool:
     `parse`."""
     table = _table(pread, size_bytes, defined_too=False)
     undefined = [at for at, defined in table.symbols if not defined]
-    if table.strsz > _NAME_BY_NAME_BYTES and len(undefined) < _NAME_BY_NAME:
+    if table.strsz > _NAME_READ_BYTES * len(undefined):
         longest = max(map(len, UNWINDERS))
         return any(pread(longest, table.strtab + at).startswith(UNWINDERS) for at in undefined)
     strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders", "inherited", "moved"]
 
-MAX_LOADER_BYTES = 16 << 20
+# Loaders and caches have less than half of it; debugging symbols stand behind what is looked for.
+MAX_LOADER_BYTES = 2 << 20
 LD_SO_CACHE = "/etc/ld.so.cache"
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"

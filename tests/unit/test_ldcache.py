@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,19 @@ def test_cache_strings_may_be_tails_of_others() -> None:
         "a.so": "/opt/xliba.so",
         "so": None,
     }
+
+
+def test_cache_of_names_without_end_takes_no_more_memory_than_the_file() -> None:
+    count, text = 40_000, b"x" * (1 << 20)
+    start = 48 + 24 * count
+    entries = b"".join(struct.pack("<iIIIQ", ELF_X86_64, start + n, start, 0, 0) for n in range(count))
+    data = struct.pack("<20sIIB3xI12x", b"glibc-ld.so.cache1.1", count, len(text), 2, 0) + entries + text
+    tracemalloc.start()
+    cache = Cache(data)
+    told = [cache.entries(name, X86_64, 64) for name in ("liba.so", "libb.so")]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (told, peak < 2 * len(data)) == ([[], []], True)
 
 
 def test_cache_names_keep_every_byte() -> None:
