@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ocidiet.model.base import HostPath, ImagePath, NamedTuple
+from ocidiet.model.base import TYPE_CHECKING, HostPath, ImagePath, NamedTuple
+
+if TYPE_CHECKING:
+    from ocidiet.model.oci import Wanted
 
 
 class Source(NamedTuple):
@@ -58,7 +61,7 @@ class Request(NamedTuple):
     """All that a run is asked for: no room reads argv, the environment or the working directory."""
 
     tar: HostPath
-    """The output as spelled; `-` is standard output."""
+    """The output as spelled; `-` is standard output; "" where only `image` is asked for."""
     binaries: tuple[Source, ...]
     extras: tuple[Source, ...]
     root: HostPath
@@ -78,3 +81,5 @@ class Request(NamedTuple):
     """An installed tree, laid over the root."""
     base: HostPath | None = None
     """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""
+    image: Wanted | None = None
+    """Beside the tar or instead of it."""

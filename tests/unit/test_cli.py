@@ -273,7 +273,7 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["-b", "x"], "no output: -t FILE is missing"),
+        (["-b", "x"], "no output: -t FILE, --archive FILE or --oci DIR is missing"),
         (["-t", "i.tar"], "nothing to put into the image: neither -b, -e nor --destdir"),
         (["-t", "i", "-b", "x", "--root", "gone"], "--root gone: no such directory"),
         (["-t", "i", "-b", "x", "--build-tree", "gone"], "--build-tree gone: no such directory"),

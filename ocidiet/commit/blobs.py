@@ -1,0 +1,150 @@
+"""What is named by its digest: hashed while it is written, and kept in the directory of an OCI layout.
+
+The name is known at the end, so a blob is a temporary file till then; and an archive's member, whose name
+stands before it, gets it written over. In a layout `index.json` comes last and under a lock: whoever
+reads it finds every blob that it names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+
+from ocidiet.commit import Output, failed
+from ocidiet.errors import OutputError, shown
+from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.model.oci import Digest
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Writable(Protocol):
+        def reserve(self, size_bytes: int) -> None:
+            """Told how much will be written, in all."""
+
+        def write(self, data: memoryview) -> None:
+            """Write all of `data`."""
+
+
+def digest_of(data: bytes) -> Digest:
+    """The digest by which `data` is named."""
+    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
+
+
+class HashingWriter:
+    """Writes to several places at once, and tells what the bytes were."""
+
+    def __init__(self, *outs: Writable) -> None:
+        self._outs = outs
+        self._sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def reserve(self, size_bytes: int) -> None:
+        """Told how much will be written, in all."""
+        for out in self._outs:
+            out.reserve(size_bytes)
+
+    def write(self, data: memoryview) -> None:
+        """Write all of `data`. Raises `OutputError`."""
+        for out in self._outs:
+            out.write(data)
+        self._sha256.update(data)
+        self.size_bytes += len(data)
+
+    @property
+    def digest(self) -> Digest:
+        """Of all that was written."""
+        return Digest("sha256:" + self._sha256.hexdigest())
+
+
+class Rewritable(Output):
+    """An output whose beginning is known at its end."""
+
+    def rewrite(self, data: bytes, at_bytes: int) -> None:
+        """Put `data` over what was written there. Raises `OutputError`."""
+        try:
+            while data:
+                count = os.pwrite(self._fd, data, at_bytes)
+                data, at_bytes = data[count:], at_bytes + count
+        except OSError as error:
+            raise failed(self.path, error) from error
+
+
+class Blob(Output):
+    """A file of a `Store`, which is published under the name of its digest."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(HostPath(f"{directory}/blob"))
+
+    def name(self, digest: Digest) -> None:
+        """Its name, once that is known."""
+        self.target = f"{os.path.dirname(self.target)}/{digest.partition(':')[2]}"
+        self.path = HostPath(self.target)
+
+
+class Store:
+    """The directory of an OCI image layout, which may hold other images."""
+
+    def __init__(self, path: HostPath) -> None:
+        """Raises `OutputError` for what is something else. Nothing is made before `open`."""
+        self.path = path
+        self._real = os.path.realpath(path)
+        self._made: list[str] = []
+        self._lock = -1
+        try:
+            if os.listdir(self._real) and not os.path.isfile(f"{self._real}/oci-layout"):
+                what = f"{shown(path)}: exists and is no OCI image layout"
+                raise OutputError(what, hint="name a new directory, or an empty one")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise failed(path, error) from error
+
+    def open(self) -> None:
+        """Make what directories are missing. Raises `OutputError`."""
+        for directory in (self._real, f"{self._real}/blobs", f"{self._real}/blobs/sha256"):
+            try:
+                self._made.append(directory)
+                os.mkdir(directory)
+            except FileExistsError:
+                self._made.pop()
+            except OSError as error:
+                self._made.pop()
+                raise failed(self.path, error) from error
+
+    def blob(self) -> Blob:
+        """A new blob. Raises `OutputError`."""
+        return Blob(f"{self._real}/blobs/sha256")
+
+    def file(self, name: str) -> Output:
+        """The file `name` of the layout. Raises `OutputError`."""
+        return Output(HostPath(f"{self._real}/{name}"))
+
+    def index(self) -> bytes:
+        """The index that stands there, empty if there is none; from now on, until `discard`, no other run changes it.
+        Raises `OutputError`."""
+        try:
+            self._lock = os.open(self._real, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            except OSError:
+                pass  # a file system without locks
+            with open(f"{self._real}/index.json", "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise failed(HostPath(f"{self.path}/index.json"), error) from error
+
+    def discard(self) -> None:
+        """Let others at it; take directories away that were made for nothing. Raises nothing."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+        for directory in reversed(self._made):
+            try:
+                os.rmdir(directory)
+            except OSError:
+                pass  # it is in use
+        self._made = []
