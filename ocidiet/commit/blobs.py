@@ -93,7 +93,8 @@ class Store:
         self._made: list[str] = []
         self._lock = -1
         try:
-            if os.listdir(self._real) and not os.path.isfile(f"{self._real}/oci-layout"):
+            names = {name for name in os.listdir(self._real) if not name.startswith(".oci-layout.")}
+            if not names <= {"blobs"} and "oci-layout" not in names:  # another run may be about to fill it
                 what = f"{shown(path)}: exists and is no OCI image layout"
                 raise OutputError(what, hint="name a new directory, or an empty one")
         except FileNotFoundError:

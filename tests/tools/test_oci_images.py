@@ -1,0 +1,253 @@
+"""Images of --archive and --oci, with every tool that takes such: loaded, copied, unpacked and run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import HELLO, MAIN, PYTHON, Engine, cc, clean_env, done, need, ocidiet, run
+
+REQUEST = ["-b", "hello:/usr/local/bin/hello", "--tag", "hello:1", "--env", "WHO=me", "--label", "a=b"]
+OUTPUTS = ["--archive", "hello.oci.tar", "--oci", "hello.oci"]
+
+
+def pack(home: Path, *argv: str, **more: Any) -> None:
+    ended = ocidiet(*argv, cwd=home, **more)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with `hello`, its tar, its archive and its layout."""
+    home = tmp_path_factory.mktemp("oci")
+    cc(home / "hello")
+    pack(home, "-t", "hello.tar", *OUTPUTS, *REQUEST)
+    return home
+
+
+def blobs(layout: Path) -> dict[str, bytes]:
+    """All blobs of a layout; each has the digest that its name says."""
+    found = {path.name: path.read_bytes() for path in (layout / "blobs/sha256").iterdir()}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in found.items()} == {name: name for name in found}
+    return found
+
+
+def image_of(layout: Path, number: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Manifest and configuration of one image of a layout."""
+    entry = json.loads((layout / "index.json").read_bytes())["manifests"][number]
+    stored = blobs(layout)
+    manifest = json.loads(stored[entry["digest"][7:]])
+    return manifest, json.loads(stored[manifest["config"]["digest"][7:]])
+
+
+def test_every_output_is_complete_and_of_one_resolution(made: Path) -> None:
+    verified = ocidiet("verify", "hello.tar", "hello.oci.tar", "hello.oci", cwd=made)
+    assert [line.partition(":")[2].split(",")[0] for line in verified.stdout.splitlines()] == [" ok"] * 3
+    done(["tar", "-xf", "hello.oci.tar", "--one-top-level=unpacked"], made)
+    assert blobs(made / "unpacked") == blobs(made / "hello.oci")
+    assert (made / "unpacked/index.json").read_bytes() == (made / "hello.oci/index.json").read_bytes()
+
+
+def test_docker_loads_and_runs_the_archive(made: Path, docker: Engine) -> None:
+    assert docker("load", "--input", made / "hello.oci.tar") == "Loaded image: hello:1\n"
+    assert docker.run("hello:1") == "Hello World\n"
+    (told,) = json.loads(docker("inspect", "hello:1"))
+    assert (told["Architecture"], told["Config"]["Entrypoint"]) == (architecture(), ["/usr/local/bin/hello"])
+    assert "WHO=me" in told["Config"]["Env"]
+
+
+def test_podman_loads_and_runs_the_archive(made: Path, podman: Engine) -> None:
+    podman("load", "--input", made / "hello.oci.tar")
+    assert podman.run("hello:1") == "Hello World\n"
+
+
+def test_podman_runs_the_layout(made: Path, podman: Engine) -> None:
+    name = podman("pull", "--quiet", f"oci:{made}/hello.oci:hello:1").strip()
+    assert podman.run(name) == "Hello World\n"
+
+
+@pytest.mark.parametrize(
+    "source", ["oci:hello.oci:hello:1", "oci-archive:hello.oci.tar", "docker-archive:hello.oci.tar"]
+)
+def test_skopeo_reads_and_copies(made: Path, tmp_path: Path, source: str) -> None:
+    need("skopeo")
+    told = json.loads(done(["skopeo", "inspect", source], made))
+    manifest, config = image_of(made / "hello.oci")
+    assert (told["Architecture"], told["Os"], told["Labels"]) == (architecture(), "linux", {"a": "b"})
+    places = [f"oci:{tmp_path}/out:x", f"oci-archive:{tmp_path}/out.oci.tar", f"docker-archive:{tmp_path}/out.tar:x:1"]
+    for place in (*places, f"dir:{tmp_path}/dir"):
+        done(["skopeo", "copy", "--quiet", "--insecure-policy", source, place], made)
+    assert {(tmp_path / name).exists() for name in ("out.oci.tar", "out.tar", "dir/manifest.json")} == {True}
+    copied, same = image_of(tmp_path / "out")
+    assert same["rootfs"] == config["rootfs"]
+    if source.startswith("oci"):
+        assert copied["config"] == manifest["config"]
+
+
+def test_umoci_unpacks_what_runc_runs(made: Path, tmp_path: Path) -> None:
+    need("umoci", "runc", root=True)
+    done(["umoci", "unpack", "--image", f"{made}/hello.oci:hello:1", tmp_path / "bundle"])
+    path = tmp_path / "bundle/config.json"
+    bundle = json.loads(path.read_bytes())
+    bundle["process"]["terminal"] = False
+    del bundle["process"]["rlimits"]
+    path.write_text(json.dumps(bundle))
+    runc: list[str | Path] = ["runc", "--root", tmp_path / "runc", "run", "--bundle", tmp_path / "bundle"]
+    assert done([*runc, f"ocidiet-{os.getpid()}"]) == "Hello World\n"
+
+
+def architecture() -> str:
+    """This machine's, as Debian and Go both call it."""
+    return done(["dpkg", "--print-architecture"]).strip()
+
+
+# Determinism, and what stands ----------------------------------------------------------------------
+
+VARIATIONS: list[tuple[int, dict[str, str]]] = [
+    (0o022, {"TZ": "UTC", "PYTHONHASHSEED": "1"}),
+    (0o077, {"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "2", "LC_ALL": "C", "HOME": "/nowhere"}),
+]
+
+
+def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
+    made = []
+    for number, (umask, variables) in enumerate(VARIATIONS):
+        home = tmp_path / str(number)
+        cc(home / "hello")
+        words: list[str | Path] = [
+            "sh",
+            "-c",
+            f'umask {umask:o}; exec "$@"',
+            "sh",
+            PYTHON,
+            "-S",
+            MAIN,
+            *OUTPUTS,
+            *REQUEST,
+        ]
+        done(words, home, clean_env(**variables))
+        stored = blobs(home / "hello.oci")
+        made.append(((home / "hello.oci/index.json").read_text(), stored, (home / "hello.oci.tar").read_bytes()))
+    assert made[1][0] == made[0][0]
+    assert made[1] == made[0]
+
+
+def states(home: Path) -> dict[str, tuple[int, int]]:
+    """Which files stand in the outputs' places, and of when."""
+    paths = [home / "hello.oci.tar", *(path for path in (home / "hello.oci").rglob("*") if path.is_file())]
+    return {path.relative_to(home).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+def test_what_is_equal_is_left_alone(tmp_path: Path) -> None:
+    cc(tmp_path / "hello")
+    pack(tmp_path, *OUTPUTS, *REQUEST)
+    before = states(tmp_path)
+    os.utime(tmp_path / "hello")
+    pack(tmp_path, *OUTPUTS, *REQUEST, "--keep-mtime")
+    assert states(tmp_path) == before
+    pack(tmp_path, *OUTPUTS, *REQUEST)
+    changed = {name for name, state in states(tmp_path).items() if state != before[name]}
+    assert changed == {"hello.oci.tar", "hello.oci/index.json"}
+
+
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [([], False), (["--env", "A=b"], True), (["--tag", "other:1"], True), (["--mtime", "1"], True)],
+    ids=["nothing", "configuration", "name", "time"],
+)
+def test_archive_is_written_when_it_would_differ(tmp_path: Path, change: list[str], written: bool) -> None:
+    cc(tmp_path / "hello")
+    os.utime(tmp_path / "hello", (1e9, 1e9))
+    request = ["--archive", "hello.oci.tar", "-b", "hello:/hello"]
+    time.sleep(0.05)  # the program's ctime must be a while ago
+    pack(tmp_path, *request)
+    before = (tmp_path / "hello.oci.tar").stat()
+    pack(tmp_path, *request, *change)
+    after = (tmp_path / "hello.oci.tar").stat()
+    assert ((after.st_ino != before.st_ino), after.st_mtime_ns > before.st_mtime_ns) == (written, True)
+
+
+def test_layout_keeps_other_images(tmp_path: Path, podman: Engine) -> None:
+    for name in ("one", "two"):
+        cc(tmp_path / name, HELLO.replace("Hello", name))
+        pack(tmp_path, "--oci", "both.oci", "-b", f"{name}:/{name}", "--tag", f"{name}:1")
+    for name in ("one", "two"):
+        image = podman("pull", "--quiet", f"oci:{tmp_path}/both.oci:{name}:1").strip()
+        assert podman.run(image) == f"{name} World\n"
+
+
+def test_parallel_runs_share_a_layout(tmp_path: Path) -> None:
+    cc(tmp_path / "hello")
+    words = [PYTHON, "-IS", MAIN, "--oci", "all.oci", "-b", "hello:/hello", "--tag"]
+    runs = [subprocess.Popen([*map(str, words), f"n{number}:1"], cwd=tmp_path) for number in range(6)]
+    assert [run.wait() for run in runs] == [0] * 6
+    entries = json.loads((tmp_path / "all.oci/index.json").read_bytes())["manifests"]
+    names = sorted(entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries)
+    assert names == [f"n{number}:1" for number in range(6)]
+    assert len(blobs(tmp_path / "all.oci")) == 3
+
+
+@pytest.mark.parametrize(
+    "call", ["rename:error=EROFS:when=1", "write:error=ENOSPC:when=9", "rename:signal=KILL:when=3"]
+)
+def test_a_layout_that_fails_is_as_it_was(tmp_path: Path, call: str) -> None:
+    """index.json comes last: whatever happens before, what it names is whole."""
+    need("strace")
+    cc(tmp_path / "hello")
+    request = ["-b", "hello:/hello", "--oci", "x.oci", "--tag", "x:1"]
+    pack(tmp_path, *request)
+    before = (tmp_path / "x.oci/index.json").read_bytes()
+    cc(tmp_path / "hello", HELLO.replace("Hello", "Hullo"))
+    trace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "-o",
+        "trace",
+        "-e",
+        f"trace={call.partition(':')[0]}",
+        "-e",
+        f"inject={call}",
+    ]
+    ended = run([*trace, PYTHON, "-IS", MAIN, *request], tmp_path)
+    assert "INJECTED" in (tmp_path / "trace").read_text() or ended.returncode < 0
+    assert ended.returncode != 0
+    assert (tmp_path / "x.oci/index.json").read_bytes() == before
+    assert ocidiet("verify", "x.oci", cwd=tmp_path).returncode == 0
+    pack(tmp_path, *request)
+    assert list((tmp_path / "x.oci").rglob(".*")) == []
+    assert (tmp_path / "x.oci/index.json").read_bytes() != before
+
+
+def test_the_depfile_s_target_is_the_archive(tmp_path: Path) -> None:
+    need("make")
+    cc(tmp_path / "hello")
+    rule = "hello.oci.tar: hello ; $(TOOL) --archive $@ -b hello:/hello --depfile d\n-include d\n"
+    (tmp_path / "Makefile").write_text(f"TOOL = {PYTHON} -IS {MAIN}\n{rule}")
+    done(["make"], tmp_path)
+    assert (tmp_path / "d").read_text().startswith("hello.oci.tar: ")
+    assert done(["make"], tmp_path) == "make: 'hello.oci.tar' is up to date.\n"
+
+
+def test_several_programs_start_none_and_it_is_told(tmp_path: Path) -> None:
+    cc(tmp_path / "hello")
+    ended = ocidiet("-b", "hello:/a", "hello:/b", "--oci", "x.oci", cwd=tmp_path)
+    text = "ocidiet: warning: 2 programs, and the image starts none: --entrypoint says which\n"
+    assert (ended.returncode, ended.stderr) == (0, text)
+    assert "Entrypoint" not in image_of(tmp_path / "x.oci")[1]["config"]
+
+
+def test_programs_of_a_foreign_machine_are_for_it(tmp_path: Path) -> None:
+    compiler = "arm-linux-gnueabihf-gcc"
+    cc(tmp_path / "hello", HELLO, "-static", compiler=compiler)
+    pack(tmp_path, "-b", "hello:/hello", "--oci", "x.oci")
+    config = image_of(tmp_path / "x.oci")[1]
+    assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm", "v7")
