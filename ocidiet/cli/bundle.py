@@ -5,36 +5,85 @@ from __future__ import annotations
 from ocidiet import oci, tar
 from ocidiet.commit.blobs import HashingWriter, Rewritable, Store
 from ocidiet.commit.state import State
+from ocidiet.errors import InputError
+from ocidiet.fs import OpenFile
 from ocidiet.model import TYPE_CHECKING, Notice
-from ocidiet.model.oci import Descriptor, Layer
+from ocidiet.model.oci import Descriptor, Digest, Layer
 from ocidiet.oci.archive import Archive
 from ocidiet.oci.layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from ocidiet.model import Entry, HostPath, Request, Tree
-    from ocidiet.model.oci import Wanted
+    from ocidiet.fs import Record
+    from ocidiet.fs.image import ImageRoot, Setup, Stored
+    from ocidiet.model import Entry, HostPath, Program, Request, Source, Tree
+    from ocidiet.model.oci import Platform, Wanted
+
+_BUFFER_BYTES = 1 << 20
+
+
+def platform(programs: Iterable[tuple[str, Program]]) -> Platform | None:
+    """Of the named programs; a script is for any machine, what it starts is not."""
+    facts = [(name, part.main.facts) for name, program in programs for part in program.parts()]
+    return oci.platform((name, told) for name, told in facts if told.machine)
+
+
+def open_base(path: HostPath, record: Record, programs: Iterable[tuple[Source, Program]]) -> ImageRoot:
+    """The image at `path` whose layers those of the `programs` will lie over. Raises `InputError`, and `OcidietError`
+    if it is for another machine."""
+    from ocidiet.fs.image import ImageRoot, open_image
+
+    found = platform((source.name, program) for source, program in programs)
+    # ARM's 64-bit machines have one variant, which most leave out.
+    wanted = None if found is None else oci.spelled(found).removesuffix("/v8")
+    root = open_image(path, record, wanted)
+    if not isinstance(root, ImageRoot) or root.setup is None:
+        hint = "name an OCI layout or archive, or what `docker save` writes"
+        raise InputError(path, "a root file system, which has no layers for an image to lie over", hint)
+    oci.joined(found, root.setup.config)
+    return root
+
+
+def _copied(stored: Stored, sinks: Sequence[Archive | Layout]) -> Layer:
+    """A base's layer, byte for byte. Raises `InputError` where it has not the digest by which the base names it."""
+    writer = HashingWriter(*sinks)
+    rest = stored.file.identity.size_bytes
+    buffer = memoryview(bytearray(_BUFFER_BYTES))
+    writer.reserve(rest)
+    with OpenFile(stored.file) as source:
+        head = source.pread(4, 0)
+        while rest:
+            count = source.readv(buffer[:rest])
+            writer.write(buffer[:count])
+            rest -= count
+        source.check()
+    digest = writer.digest
+    if stored.digest not in ("", digest):
+        raise InputError(stored.file.path, f"is no layer {stored.digest}", "the base is damaged: copy it again")
+    for sink in sinks:
+        sink.end_layer(digest)
+    media_type = oci.media_type(stored.media_type, head)
+    return Layer(Descriptor(media_type, digest, writer.size_bytes), Digest(stored.diff_id), "")
 
 
 class Bundle:
     """An archive and a layout of one image."""
 
-    def __init__(self, asked: Wanted, request: Request, tree: Tree) -> None:
+    def __init__(self, asked: Wanted, request: Request, tree: Tree, base: Setup | None) -> None:
         """Nothing is written yet. Raises `OcidietError` for what cannot be an image."""
+        self._base = base
+        self._below = base.config if base is not None else None
         self._asked = asked
         self._request = request
         self._tree = tree
-        programs = [(placed.name, part.main.facts) for placed in tree.programs for part in placed.program.parts()]
-        found = oci.platform((name, facts) for name, facts in programs if facts.machine)
-        if found is None:
-            raise oci.no_platform()
-        self._platform = found
+        named = [(placed.name, placed.program) for placed in tree.programs]
+        self._platform = oci.joined(platform(named), self._below)
         self._default = [f"/{placed.name}" for placed in tree.programs]
         self.notices: list[Notice] = []
         if len(self._default) > 1 and asked.setting.entrypoint is None:
             self._default = []
-            if asked.setting.cmd is None:
+            if asked.setting.cmd is None and base is None:
                 text = f"{len(tree.programs)} programs, and the image starts none: --entrypoint says which"
                 self.notices.append(Notice(text, True))
         self._archive = Rewritable(asked.archive) if asked.archive is not None else None
@@ -47,7 +96,9 @@ class Bundle:
     def stands(self, own: Iterable[HostPath], started_ns: int) -> bool:
         """Whether all is there as it would be written. A layout is always looked at blob by blob."""
         if self._archive is not None:
-            told = (self._platform, self._default, self._asked.tag, self._asked.setting, self._asked.layers)
+            told: tuple[object, ...] = (self._platform, self._default, *self._asked[2:])
+            if self._base is not None:
+                told += (oci.canonical(self._below), *((layer[1:]) for layer in self._base.layers))
             self._state = State(self._archive, self._tree, self._request, own, started_ns, told)
             return self._state.stands() and self._store is None
         return False
@@ -66,7 +117,7 @@ class Bundle:
         if self._store is not None:
             self._layout = Layout(self._store)
             sinks.append(self._layout)
-        layers = []
+        layers = [_copied(layer, sinks) for layer in (self._base.layers if self._base is not None else ())]
         for tree, what in [(self._tree, "all")]:
             writer = HashingWriter(*sinks)
             tar.write(tree, mtime_s, writer)
@@ -75,7 +126,7 @@ class Bundle:
                 sink.end_layer(digest)
             layers.append(Layer(Descriptor(oci.LAYER, digest, writer.size_bytes), digest, f"ocidiet: {what}"))
         asked = self._asked
-        self._image = oci.image(layers, asked.setting, self._platform, self._default, asked.tag)
+        self._image = oci.image(layers, asked.setting, self._platform, self._default, asked.tag, self._below)
         for sink in sinks:
             sink.finish(self._image)
 

@@ -208,8 +208,6 @@ def request(options: Options, cwd: str) -> Request:
             raise UsageError("-t - stands alone: no --archive or --oci with it")
         if not tar and "--layout" in options:
             raise UsageError("--layout is the tar's, and there is no -t: an image's own layer fits what is below it")
-        if "--base" in options:
-            raise UsageError("--base is the tar's, not yet an image's")
     elif not tar:
         raise UsageError("no output: -t FILE, --archive FILE or --oci DIR is missing")
     for name in OF_IMAGE if image is None else ():

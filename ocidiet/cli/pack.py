@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ocidiet import closure, commit, fs
     from ocidiet.cli import bundle
     from ocidiet.commit import state
+    from ocidiet.fs.image import ImageRoot
     from ocidiet.model import Extra, Program, Tree
 
 
@@ -34,6 +35,7 @@ def pack(wanted: Request) -> None:
     programs = [(given, program) for (given, _), program in zip(binaries, closed.programs, strict=True)]
     base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
     layer: Tree | None = None
+    image_below: ImageRoot | None = None
     if wanted.base is None:
         places = wanted.places
         if wanted.image is not None:
@@ -41,10 +43,17 @@ def pack(wanted: Request) -> None:
         if wanted.tar and (layer is None or places.layout != "scratch"):
             image = tree.assemble(programs, added, root, places)
     else:
-        from ocidiet.fs.image import open_image
+        path = HostPath(os.path.join(wanted.search.cwd, wanted.base))
+        if wanted.image is None:
+            from ocidiet.fs.image import open_image
 
-        base = open_image(HostPath(os.path.join(wanted.search.cwd, wanted.base)), record)
+            base = open_image(path, record)
+        else:
+            from ocidiet.cli import bundle
+
+            base = image_below = bundle.open_base(path, record, programs)
         image = _layer(programs, added, root, base, facts, wanted)
+        layer = image if wanted.image is not None else None
     outputs: list[commit.Output] = []
     known: state.State | None = None
     bundled: bundle.Bundle | None = None
@@ -60,7 +69,9 @@ def pack(wanted: Request) -> None:
             if layer is not None and wanted.image is not None:
                 from ocidiet.cli import bundle
 
-                bundled = bundle.Bundle(wanted.image, wanted, layer)
+                bundled = bundle.Bundle(
+                    wanted.image, wanted, layer, image_below.setup if image_below is not None else None
+                )
             own = _own_files()
             _refuse_own_input(wanted, record)
             # What stands was proven when it was made; but not over what the base is now.
@@ -72,8 +83,8 @@ def pack(wanted: Request) -> None:
                 if not stands or wanted.base is not None:
                     verify.check(image, facts, wanted.search, base)
             ready = bundled is None or bundled.stands(own, started_ns)
-            if layer is not None and not ready and (layer is not image or not wanted.tar):
-                verify.check(layer, facts, wanted.search)
+            if layer is not None and (layer is not image or not wanted.tar) and not (ready and wanted.base is None):
+                verify.check(layer, facts, wanted.search, image_below)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
                 targets = [os.path.dirname(os.path.realpath(path)) for path in (*_places(wanted), wanted.depfile)]

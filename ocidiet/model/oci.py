@@ -30,7 +30,7 @@ class Layer(NamedTuple):
     descriptor: Descriptor
     diff_id: Digest
     created_by: str
-    """For the image's history; what was put into it."""
+    """For the image's history; empty for a base's layer, of which the base's history tells."""
 
 
 class Platform(NamedTuple):

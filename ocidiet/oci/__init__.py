@@ -90,9 +90,27 @@ def platform(programs: Iterable[tuple[str, ElfFacts]]) -> Platform | None:
     return next(iter(found), None)
 
 
-def no_platform() -> OcidietError:
-    """The error for an image without programs."""
-    return OcidietError("no program says for which machine the image is", hint="-t writes a tar, which is for any")
+def joined(program: Platform | None, config: Json | None) -> Platform:
+    """For which machine an image is: that of its programs, and of its base's configuration. Raises `OcidietError`."""
+    told = config if config is not None else {}
+    base = Platform(str(told.get("architecture") or ""), str(told.get("variant") or ""))
+    if program is None and not base.architecture:
+        raise OcidietError("no program says for which machine the image is", hint="-t writes a tar, which is for any")
+    if program is None or not base.architecture:
+        return program or base
+    if program.architecture != base.architecture or told.get("os", "linux") != "linux":
+        what = f"{shown(str(told.get('os', 'linux')))}/{shown('/'.join(filter(None, base)))}"
+        raise OcidietError(f"--base is for {what}, and the programs are for {spelled(program)}")
+    return Platform(base.architecture, max(program.variant, base.variant))
+
+
+def media_type(stored: str, head: bytes) -> str:
+    """Of a layer that a base calls `stored` and that starts with `head`, as OCI has it."""
+    if stored.startswith("application/vnd.oci.image.layer.v1."):
+        return stored
+    if head.startswith(b"\x1f\x8b"):
+        return LAYER + "+gzip"
+    return LAYER + "+zstd" if head.startswith(b"\x28\xb5\x2f\xfd") else LAYER
 
 
 def spelled(of: Platform) -> str:
@@ -100,14 +118,20 @@ def spelled(of: Platform) -> str:
     return "/".join(["linux", *filter(None, of)])
 
 
-def image(layers: Sequence[Layer], setting: Setting, of: Platform, default: Sequence[str], tag: str) -> Image:
-    """The image of `layers`, lowest first; it starts `default` where `setting` does not say what."""
+def image(
+    layers: Sequence[Layer], setting: Setting, of: Platform, default: Sequence[str], tag: str, base: Json | None = None
+) -> Image:
+    """The image of `layers`, lowest first; it starts `default` where `setting` does not say what. `base` is the
+    configuration of the image whose layers the first of them are."""
     config: Json = {"architecture": of.architecture, "os": "linux", "created": setting.created}
     if of.variant:
         config["variant"] = of.variant
-    config["config"] = _started(setting, default)
+    config["config"] = _started(setting, default, None if base is None else _dict(base.get("config")))
     config["rootfs"] = {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}
-    config["history"] = [{"created": setting.created, "created_by": layer.created_by} for layer in layers]
+    config["history"] = [
+        *_history(base),
+        *({"created": setting.created, "created_by": layer.created_by} for layer in layers if layer.created_by),
+    ]
     stored = _blob(CONFIG, config)
     document: Json = {
         "schemaVersion": 2,
@@ -140,23 +164,40 @@ def _blob(media_type: str, document: Json) -> Blob:
     return Blob(Descriptor(media_type, digest_of(data), len(data)), data)
 
 
-def _started(setting: Setting, default: Sequence[str]) -> Json:
-    """As a Dockerfile would have it, behind FROM scratch."""
-    told: Json = {"Env": _env(("PATH=" + PATH,), setting.env)}
-    entrypoint = default if setting.entrypoint is None else setting.entrypoint
-    for key, value in (
-        ("Entrypoint", list(entrypoint)),
-        ("Cmd", list(setting.cmd or ())),
-        ("WorkingDir", setting.workdir),
-        ("User", setting.user),
-        ("StopSignal", setting.stop_signal),
+def _started(setting: Setting, default: Sequence[str], base: Json | None) -> Json:
+    """As a Dockerfile would have it, behind FROM: what is not said is the base's, another entrypoint drops its Cmd."""
+    told = {} if base is None else {key: value for key, value in base.items() if key != "OnBuild"}
+    given = _list(told.get("Env")) if base is not None else ["PATH=" + PATH]
+    told["Env"] = _env(map(str, given), setting.env)
+    entrypoint = setting.entrypoint if setting.entrypoint is not None else (tuple(default) or None)
+    if entrypoint is not None:
+        told |= {"Entrypoint": list(entrypoint), "Cmd": []}
+    if setting.cmd is not None:
+        told["Cmd"] = list(setting.cmd)
+    for key, value in (("WorkingDir", setting.workdir), ("User", setting.user), ("StopSignal", setting.stop_signal)):
+        told[key] = value or told.get(key)
+    for key, more in (
         ("Labels", dict(setting.labels)),
         ("ExposedPorts", {port: {} for port in setting.ports}),
         ("Volumes", {volume: {} for volume in setting.volumes}),
     ):
-        if value:
-            told[key] = value
-    return told
+        told[key] = {**_dict(told.get(key)), **more}
+    return {key: value for key, value in told.items() if value not in (None, "", [], {})}
+
+
+def _history(base: Json | None) -> list[object]:
+    """The base's, with an entry for each of its layers even where it has told of none."""
+    told = base if base is not None else {}
+    count = len(_list(_dict(told.get("rootfs")).get("diff_ids")))
+    return _list(told.get("history")) or [{"created_by": "base"}] * count
+
+
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _env(given: Iterable[str], more: Iterable[tuple[str, str]]) -> list[str]:

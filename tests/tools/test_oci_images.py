@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +14,22 @@ from typing import Any
 
 import pytest
 
-from tests.support import HELLO, MAIN, PYTHON, Engine, cc, clean_env, done, need, ocidiet, run
+from tests.support import (
+    HELLO,
+    MAIN,
+    MERGED,
+    PYTHON,
+    Builder,
+    Engine,
+    Member,
+    base_tar,
+    cc,
+    clean_env,
+    done,
+    need,
+    ocidiet,
+    run,
+)
 
 REQUEST = ["-b", "hello:/usr/local/bin/hello", "--tag", "hello:1", "--env", "WHO=me", "--label", "a=b"]
 OUTPUTS = ["--archive", "hello.oci.tar", "--oci", "hello.oci"]
@@ -251,3 +268,99 @@ def test_programs_of_a_foreign_machine_are_for_it(tmp_path: Path) -> None:
     pack(tmp_path, "-b", "hello:/hello", "--oci", "x.oci")
     config = image_of(tmp_path / "x.oci")[1]
     assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm", "v7")
+
+
+# Over a base ---------------------------------------------------------------------------------------
+
+BASE_CONFIG = ["--config.env", "FROM=base", "--config.cmd", "/bin/busybox", "--config.user", "7"]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A merged base with busybox, in each form: layouts of plain and of compressed layers, archives."""
+    need("umoci", "skopeo", "busybox")
+    home = tmp_path_factory.mktemp("bases")
+    base_tar(MERGED, home)
+    done(["umoci", "init", "--layout", "umoci.oci"], home)
+    done(["umoci", "new", "--image", "umoci.oci:b"], home)
+    done(["umoci", "raw", "add-layer", "--image", "umoci.oci:b", "base.tar"], home)
+    done(["umoci", "config", "--image", "umoci.oci:b", *BASE_CONFIG, "--config.label", "from=base"], home)
+    for to in ("oci:gzip.oci:b", "oci-archive:base.oci.tar:b", "docker-archive:docker.tar:b:1"):
+        done(["skopeo", "copy", "--quiet", "--insecure-policy", "oci:umoci.oci:b", to], home)
+    cc(home / "hello")
+    return home
+
+
+@pytest.mark.parametrize("base", ["umoci.oci", "gzip.oci", "base.oci.tar", "docker.tar"])
+def test_image_lies_over_its_base(bases: Path, tmp_path: Path, podman: Engine, base: str) -> None:
+    outputs = [f"--archive={tmp_path}/hello.oci.tar", f"--oci={tmp_path}/hello.oci", f"-t{tmp_path}/layer.tar"]
+    pack(bases, "--base", base, *outputs, "-b", "hello:/usr/local/bin/hello", "--tag", "over:1", "--env=B=$FROM")
+    manifest, config = image_of(tmp_path / "hello.oci")
+    lower, upper = manifest["layers"]
+    if base.endswith(".oci"):
+        below = image_of(bases / base)
+        assert lower == below[0]["layers"][0]
+        assert config["rootfs"]["diff_ids"][:1] == below[1]["rootfs"]["diff_ids"]
+        assert config["history"][:-1] == below[1]["history"]
+    assert (tmp_path / "layer.tar").read_bytes() == blobs(tmp_path / "hello.oci")[upper["digest"][7:]]
+    told = config["config"]
+    assert (told["Entrypoint"], told.get("Cmd"), told["User"]) == (["/usr/local/bin/hello"], None, "7")
+    assert (told["Env"][-2:], told["Labels"]) == (["FROM=base", "B=base"], {"from": "base"})
+    assert ocidiet("verify", f"{tmp_path}/hello.oci", f"{tmp_path}/hello.oci.tar").returncode == 0
+    podman("load", "--input", tmp_path / "hello.oci.tar")
+    assert podman.run("over:1") == "Hello World\n"
+    shown = podman("run", "--rm", "--entrypoint", "/bin/busybox", *podman.run_options, "over:1", "cat", "/run/marker")
+    assert shown == "marker at run/marker\n"
+
+
+def test_files_over_a_base_are_those_that_add_gives(bases: Path, tmp_path: Path, docker: Engine) -> None:
+    outputs = ["--archive", f"{tmp_path}/hello.oci.tar", "--tag", "over:2"]
+    pack(bases, "--base", "docker.tar", *outputs, "-b", "hello:/usr/local/bin/hello")
+    pack(bases, "-t", f"{tmp_path}/hello.tar", "-b", "hello:/usr/local/bin/hello")
+    docker("load", "--input", tmp_path / "hello.oci.tar")
+    assert docker.run("over:2") == "Hello World\n"
+    builder = Builder(docker, tmp_path)
+    added = builder.add(builder.base(bases / "base.tar"), tmp_path / "hello.tar")
+    assert ends(builder.export("over:2", "over.tar")) == ends(builder.export(added, "added.tar"))
+
+
+def ends(members: dict[str, Member]) -> dict[str, Member]:
+    """Links by where they lead: a known base's are relative, those for any base absolute."""
+    return {
+        name: (*told[:2], told[2] and os.path.normpath(os.path.join("/", os.path.dirname(name), told[2])), told[3])
+        for name, told in members.items()
+    }
+
+
+def test_base_of_another_machine_is_refused(bases: Path, tmp_path: Path) -> None:
+    cc(tmp_path / "hello", HELLO, "-static", compiler="aarch64-linux-gnu-gcc")
+    ended = ocidiet("--base", f"{bases}/base.oci.tar", "--oci", "x.oci", "-b", "hello:/hello", cwd=tmp_path)
+    assert (ended.returncode, os.listdir(tmp_path)) == (1, ["hello"])
+    assert "--base is for linux/amd64, and the programs are for linux/arm64/v8" in ended.stderr
+
+
+def test_base_is_chosen_by_the_programs_machine(bases: Path, tmp_path: Path) -> None:
+    shutil.copytree(bases / "umoci.oci", tmp_path / "multi")
+    index = json.loads((tmp_path / "multi/index.json").read_bytes())
+    (entry,) = index["manifests"]
+    here, other = ({**entry, "platform": {"os": "linux", "architecture": name}} for name in (architecture(), "s390x"))
+    (tmp_path / "multi/index.json").write_text(json.dumps({**index, "manifests": [other, here]}))
+    pack(tmp_path, "--base", "multi", "--oci", "x.oci", "-b", f"{bases}/hello:/hello")
+    assert len(image_of(tmp_path / "x.oci")[0]["layers"]) == 2
+
+
+def test_base_without_layers_is_refused(bases: Path) -> None:
+    ended = ocidiet("--base", "base.tar", "--oci", "x.oci", "-b", "hello:/hello", cwd=bases)
+    assert (ended.returncode, (bases / "x.oci").exists()) == (1, False)
+    assert "a root file system, which has no layers for an image to lie over" in ended.stderr
+
+
+def test_damaged_base_is_refused(bases: Path, tmp_path: Path) -> None:
+    shutil.copytree(bases / "umoci.oci", tmp_path / "base")
+    (layer,) = image_of(tmp_path / "base")[0]["layers"]
+    path = tmp_path / "base/blobs/sha256" / layer["digest"][7:]
+    data = bytearray(gzip.decompress(path.read_bytes()))
+    path.write_bytes(gzip.compress(data, 1))
+    ended = ocidiet("--base", "base", "--oci", "x.oci", "-b", f"{bases}/hello:/hello", cwd=tmp_path)
+    assert (ended.returncode, (tmp_path / "x.oci").exists()) == (1, False)
+    assert f"is no layer {layer['digest']}" in ended.stderr

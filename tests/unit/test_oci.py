@@ -118,6 +118,72 @@ def test_configuration_is_a_dockerfile_s(argv: list[str], changed: dict[str, Any
     assert config(*argv) == {key: value for key, value in told.items() if value is not None}
 
 
+BASE = {
+    "Env": ["PATH=/b", "X=1"],
+    "Entrypoint": ["/b"],
+    "Cmd": ["c"],
+    "User": "7",
+    "WorkingDir": "/w",
+    "Labels": {"l": "1", "m": "2"},
+    "ExposedPorts": {"1/tcp": {}},
+    "Volumes": {"/v": {}},
+    "StopSignal": "SIGHUP",
+    "Healthcheck": {"Test": ["NONE"]},
+    "OnBuild": ["RUN x"],
+}
+INHERITED: dict[str, Any] = {key: value for key, value in BASE.items() if key != "OnBuild"}
+
+
+@pytest.mark.parametrize(
+    ("default", "argv", "changed"),
+    [
+        ([], [], {}),
+        (["/hello"], [], {"Entrypoint": ["/hello"], "Cmd": None}),
+        (["/hello"], ["--cmd", "d"], {"Entrypoint": ["/hello"], "Cmd": ["d"]}),
+        ([], ["--cmd", "d"], {"Cmd": ["d"]}),
+        ([], ["--entrypoint", "/e"], {"Entrypoint": ["/e"], "Cmd": None}),
+        (["/hello"], ["--entrypoint", "[]", "--cmd", "d"], {"Entrypoint": None, "Cmd": ["d"]}),
+        ([], ["--env", "X=$X$PATH", "--env", "Y=2"], {"Env": ["PATH=/b", "X=1/b", "Y=2"]}),
+        ([], ["--user", "8", "--workdir", "/x"], {"User": "8", "WorkingDir": "/x"}),
+        ([], ["--stop-signal", "9"], {"StopSignal": "9"}),
+        ([], ["--label", "m=3", "--label", "n=4"], {"Labels": {"l": "1", "m": "3", "n": "4"}}),
+        ([], ["--expose", "2"], {"ExposedPorts": {"1/tcp": {}, "2/tcp": {}}}),
+        ([], ["--volume", "/u"], {"Volumes": {"/u": {}, "/v": {}}}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_configuration_is_inherited_as_by_from(default: list[str], argv: list[str], changed: dict[str, Any]) -> None:
+    setting = wanted(options.parse(["--oci", "x", *argv])).setting
+    base: dict[str, object] = {"config": BASE, "rootfs": {"diff_ids": ["sha256:1"]}, "history": [{"comment": "b"}]}
+    lower = Layer(LAYER.descriptor, DIGEST, "")
+    document = json.loads(oci.image([lower, LAYER], setting, AMD64, default, "x:1", base).config.data)
+    told = {**INHERITED, **changed}
+    assert document["config"] == {key: value for key, value in told.items() if value is not None}
+    assert document["rootfs"]["diff_ids"] == [DIGEST, DIGEST]
+    assert document["history"] == [{"comment": "b"}, {"created": EPOCH, "created_by": "ocidiet: all"}]
+
+
+def test_base_without_a_history_gets_one() -> None:
+    base: dict[str, object] = {"rootfs": {"diff_ids": ["sha256:1", "sha256:2"]}}
+    told = json.loads(oci.image([LAYER], Setting(EPOCH), AMD64, [], "x:1", base).config.data)
+    assert [entry["created_by"] for entry in told["history"]] == ["base", "base", "ocidiet: all"]
+    assert told["config"] == {}
+
+
+@pytest.mark.parametrize(
+    ("stored", "head", "media_type"),
+    [
+        ("application/vnd.oci.image.layer.v1.tar+zstd", b"", "tar+zstd"),
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip", b"\x1f\x8b", "tar+gzip"),
+        ("", b"\x28\xb5\x2f\xfd", "tar+zstd"),
+        ("", b"usr/", "tar"),
+    ],
+    ids=["oci", "docker", "zstd", "plain"],
+)
+def test_media_type_of_a_base_s_layer_is_oci_s(stored: str, head: bytes, media_type: str) -> None:
+    assert oci.media_type(stored, head) == f"application/vnd.oci.image.layer.v1.{media_type}"
+
+
 def test_annotations_are_the_manifest_s() -> None:
     made = image("--annotation", "org.opencontainers.image.source=x")
     assert json.loads(made.manifest.data)["annotations"] == {"org.opencontainers.image.source": "x"}
@@ -230,6 +296,36 @@ def test_platform_is_the_elf_header_s(header: tuple[int, int, bool], name: str) 
 
 def test_platform_of_no_program_is_unknown() -> None:
     assert oci.platform([]) is None
+
+
+ARM6, ARM7 = Platform("arm", "v6"), Platform("arm", "v7")
+
+
+@pytest.mark.parametrize(
+    ("program", "base", "joined"),
+    [
+        (AMD64, None, AMD64),
+        (AMD64, {}, AMD64),
+        (None, {"architecture": "arm", "variant": "v6"}, ARM6),
+        (ARM7, {"architecture": "arm", "variant": "v6"}, ARM7),
+        (ARM6, {"architecture": "arm", "variant": "v7"}, ARM7),
+        (ARM7, {"architecture": "arm"}, ARM7),
+        (None, None, "no program says for which machine the image is"),
+        (AMD64, {"architecture": "arm"}, "--base is for linux/arm, and the programs are for linux/amd64"),
+        (
+            AMD64,
+            {"architecture": "amd64", "os": "windows"},
+            "--base is for windows/amd64, and the programs are for linux/amd64",
+        ),
+    ],
+    ids=range(9),
+)
+def test_platform_is_the_base_s_too(program: Platform | None, base: Any, joined: Platform | str) -> None:
+    try:
+        found: Platform | str = oci.joined(program, base)
+    except OcidietError as error:
+        found = error.message
+    assert found == joined
 
 
 @pytest.mark.parametrize(
