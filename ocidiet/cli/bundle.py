@@ -118,7 +118,7 @@ class Bundle:
             self._layout = Layout(self._store)
             sinks.append(self._layout)
         layers = [_copied(layer, sinks) for layer in (self._base.layers if self._base is not None else ())]
-        for tree, what in [(self._tree, "all")]:
+        for what, tree in self._parts():
             writer = HashingWriter(*sinks)
             tar.write(tree, mtime_s, writer)
             digest = writer.digest
@@ -129,6 +129,15 @@ class Bundle:
         self._image = oci.image(layers, asked.setting, self._platform, self._default, asked.tag, self._below)
         for sink in sinks:
             sink.finish(self._image)
+
+    def _parts(self) -> list[tuple[str, Tree]]:
+        """The layers to write, each with what it is."""
+        if self._asked.layers == "single":
+            return [("all", self._tree)]
+        from ocidiet.oci.layers import split
+
+        wanted = self._request
+        return split(self._tree, wanted.destdir, wanted.places.build_tree, wanted.root)
 
     def publish(self, started_ns: int, keep_equal: bool) -> None:
         """Put all in its place, the layout's index last. Raises `OutputError`."""

@@ -49,6 +49,7 @@ def wanted(options: Options) -> Wanted:
             tuple(_port(value) for value in options.get("--expose", ())),
             tuple(_absolute("--volume", value) for value in options.get("--volume", ())),
         ),
+        _matching(options, "--layers", "single|auto", "single or auto") or "single",
     )
 
 

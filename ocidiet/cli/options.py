@@ -24,7 +24,17 @@ _MANY = ("--binary", "--extra")  # every word up to the next option
 _LISTS = ("--library-path", "--preload")  # which may be given in parts
 _SEARCH = (*_LISTS, "--hwcaps", "--dlopen")
 _IMAGE_AGAIN = ("--env", "--label", "--annotation", "--expose", "--volume")
-OF_IMAGE = ("--tag", "--entrypoint", "--cmd", "--workdir", "--user", "--stop-signal", "--created", *_IMAGE_AGAIN)
+OF_IMAGE = (
+    "--tag",
+    "--layers",
+    "--entrypoint",
+    "--cmd",
+    "--workdir",
+    "--user",
+    "--stop-signal",
+    "--created",
+    *_IMAGE_AGAIN,
+)
 _PLACES = ("--layout", "--library-dir", "--base", "--destdir")
 _ONE = (
     "--tar",

@@ -95,6 +95,7 @@ More of the output, and for build systems:
 
 What an image of --archive or --oci says, in a Dockerfile's meaning:
       --tag NAME[:TAG]       its name (default: the output's own, and latest)
+      --layers WHICH         single (default), or auto: what changes together
       --entrypoint WORDS     what starts (default: the one program; of several,
                              none): words, or a JSON array of strings
       --cmd WORDS            what it is told

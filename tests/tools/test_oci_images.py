@@ -26,6 +26,7 @@ from tests.support import (
     cc,
     clean_env,
     done,
+    library,
     need,
     ocidiet,
     run,
@@ -268,6 +269,32 @@ def test_programs_of_a_foreign_machine_are_for_it(tmp_path: Path) -> None:
     pack(tmp_path, "-b", "hello:/hello", "--oci", "x.oci")
     config = image_of(tmp_path / "x.oci")[1]
     assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm", "v7")
+
+
+# Layers --------------------------------------------------------------------------------------------
+
+GREET = """#include <stdio.h>
+int version(void); int main(void) { printf("%s %d\\n", "Hello", version()); }
+"""
+
+
+def test_an_edit_of_the_program_changes_its_layer_alone(tmp_path: Path, podman: Engine) -> None:
+    own = library(tmp_path / "lib/libown.so", "int version(void) { return 7; }\n")
+    request = ["-b", "greet:/usr/local/bin/greet", "--layers", "auto", "--tag", "greet:1", *OUTPUTS]
+    layers: list[list[dict[str, Any]]] = []
+    for word in ("Hello", "Hullo"):
+        cc(tmp_path / "greet", GREET.replace("Hello", word), own, "-Wl,-rpath,$ORIGIN/lib")
+        pack(tmp_path, *request)
+        manifest, config = image_of(tmp_path / "hello.oci")
+        layers.append(manifest["layers"])
+        made_by = [entry["created_by"] for entry in config["history"]]
+        assert made_by == ["ocidiet: libc", "ocidiet: own", "ocidiet: app"]
+        podman("load", "--input", tmp_path / "hello.oci.tar")
+        assert podman.run("greet:1") == f"{word} 7\n"
+        assert ocidiet("verify", "hello.oci", "hello.oci.tar", cwd=tmp_path).returncode == 0
+    assert layers[0][:2] == layers[1][:2]
+    assert layers[0][2] != layers[1][2]
+    assert layers[1][2]["size"] < (tmp_path / "greet").stat().st_size + 20480
 
 
 # Over a base ---------------------------------------------------------------------------------------

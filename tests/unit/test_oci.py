@@ -19,9 +19,10 @@ from ocidiet.cli.image import wanted
 from ocidiet.commit import Output
 from ocidiet.commit.blobs import HashingWriter, Rewritable, Store, digest_of
 from ocidiet.errors import OcidietError, OutputError, UsageError
-from ocidiet.model import ElfFacts, HostPath
+from ocidiet.model import ElfFacts, Entry, File, HostPath, Identity, ImagePath, Reason, Rule, Tree
 from ocidiet.model.oci import Descriptor, Layer, Platform, Setting
 from ocidiet.oci.archive import Archive
+from ocidiet.oci.layers import split
 from ocidiet.oci.layout import Layout, merged
 
 EPOCH = "1970-01-01T00:00:00Z"
@@ -244,6 +245,7 @@ def test_tag_is_given_or_the_output_s(argv: list[str], tag: str, full: str) -> N
         (["--label", "A=\udcff"], "--label A=\\xff: not UTF-8, which an image's configuration is"),
         (["--workdir", "x"], "--workdir x: an absolute path in the image"),
         (["--volume", "x"], "--volume x: an absolute path in the image"),
+        (["--layers", "x"], "--layers x: single or auto"),
         (["--expose", "0"], "--expose 0: a port from 1 to 65535, or PORT/udp"),
         (["--expose", "65536"], "--expose 65536: a port from 1 to 65535, or PORT/udp"),
         (["--expose", "80/ftp"], "--expose 80/ftp: a port from 1 to 65535, or PORT/udp"),
@@ -346,6 +348,84 @@ def test_platform_is_refused(programs: list[tuple[str, ElfFacts]], message: str)
     with pytest.raises(OcidietError) as caught:
         oci.platform(programs)
     assert str(caught.value) == message
+
+
+# Layers ------------------------------------------------------------------------------------------
+
+
+def entry(name: str, rule: str, source: str = "", link: str = "") -> Entry:
+    """A file with a source, a link with a text, else a directory."""
+    file = File(HostPath(source), Identity(0, 0, 1, 0, 0), False) if source else None
+    typeflag = "0" if source else "2" if link else "5"
+    return Entry(ImagePath(name), typeflag, 0o755, link, file, Reason(rule, ()))
+
+
+LIB = "usr/lib/x"
+ENTRIES = [
+    entry("bin", Rule.PARENT, link="usr/bin"),
+    entry("etc", Rule.PARENT),
+    entry("etc/ld.so.cache", Rule.CONFIG, "/etc/ld.so.cache"),
+    entry("lib64", Rule.PARENT, link="usr/lib64"),
+    entry("srv", Rule.PARENT),
+    entry("srv/empty", Rule.EXTRA),
+    entry("usr", Rule.PARENT),
+    entry("usr/bin", Rule.PARENT),
+    entry("usr/bin/app", Rule.PROGRAM, "/build/app"),
+    entry("usr/lib", Rule.PARENT),
+    entry("usr/lib/x", Rule.PARENT),
+    entry(f"{LIB}/ld-linux-x86-64.so.2", Rule.LD_SO_CACHE, "/lib/x/ld-linux-x86-64.so.2"),
+    entry(f"{LIB}/libc.so.6", Rule.LD_SO_CACHE, "/lib/x/libc.so.6"),
+    entry(f"{LIB}/libdata.so", Rule.EXTRA, "/build/libdata.so"),
+    entry(f"{LIB}/libmine.so", Rule.RUNPATH, link="libmine.so.1"),
+    entry(f"{LIB}/libmine.so.1", Rule.RUNPATH, "/build/lib/libmine.so.1"),
+    entry(f"{LIB}/libroot.so", Rule.DEFAULT, "/build/root/lib/libroot.so"),
+    entry(f"{LIB}/libstaged.so", Rule.DEFAULT, "/stage/lib/libstaged.so"),
+    entry(f"{LIB}/libz.so.1", Rule.LD_SO_CACHE, link="libz.so.1.2"),
+    entry(f"{LIB}/libz.so.1.2", Rule.LD_SO_CACHE, "/lib/x/libz.so.1.2"),
+    entry("usr/lib64", Rule.PARENT),
+    entry("usr/lib64/ld-linux-x86-64.so.2", Rule.INTERP, link="../lib/x/ld-linux-x86-64.so.2"),
+]
+KINDS = {
+    "libc": ["lib64", f"{LIB}/ld-linux-x86-64.so.2", f"{LIB}/libc.so.6", "usr/lib64/ld-linux-x86-64.so.2"],
+    "system": [f"{LIB}/libroot.so", f"{LIB}/libz.so.1", f"{LIB}/libz.so.1.2"],
+    "own": [f"{LIB}/libmine.so", f"{LIB}/libmine.so.1", f"{LIB}/libstaged.so"],
+    "app": ["bin", "etc/ld.so.cache", "usr/bin/app", f"{LIB}/libdata.so"],
+}
+DIRECTORIES = {
+    "libc": ["usr", "usr/lib", "usr/lib/x", "usr/lib64"],
+    "system": ["usr", "usr/lib", "usr/lib/x"],
+    "own": ["usr", "usr/lib", "usr/lib/x"],
+    "app": ["etc", "srv", "srv/empty", "usr", "usr/bin", "usr/lib", "usr/lib/x"],
+}
+
+
+def test_layers_are_what_changes_together() -> None:
+    layers = split(Tree(tuple(ENTRIES), ()), "/stage", "/build", "/build/root")
+    assert [kind for kind, _ in layers] == list(KINDS)
+    for kind, tree in layers:
+        assert [one.name for one in tree.entries if one.typeflag != "5"] == KINDS[kind]
+        assert [one.name for one in tree.entries if one.typeflag == "5"] == DIRECTORIES[kind]
+
+
+def parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+@pytest.mark.parametrize("left_out", [one.name for one in ENTRIES if one.typeflag != "5"])
+def test_layers_without_a_file_are_the_same_but_for_one(left_out: str) -> None:
+    before = dict(split(Tree(tuple(ENTRIES), ()), "/stage", "/build", "/build/root"))
+    fewer = [one for one in ENTRIES if one.name != left_out]
+    needed = {above for one in fewer if one.reason.rule != Rule.PARENT or one.linkname for above in parents(one.name)}
+    fewer = [one for one in fewer if one.typeflag != "5" or one.reason.rule != Rule.PARENT or one.name in needed]
+    after = dict(split(Tree(tuple(fewer), ()), "/stage", "/build", "/build/root"))
+    leading = [one.name for one in ENTRIES if one.linkname and left_out.endswith(f"/{one.linkname}")]
+    if not leading:  # a link that leads nowhere is another link
+        assert len([kind for kind in before if before[kind] != after[kind]]) == 1
+
+
+def test_layers_that_are_empty_are_none() -> None:
+    assert [kind for kind, _ in split(Tree(tuple(ENTRIES[6:9]), ()), None, None, "")] == ["app"]
 
 
 # Places ------------------------------------------------------------------------------------------
