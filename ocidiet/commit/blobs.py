@@ -7,6 +7,7 @@ reads it finds every blob that it names.
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import hashlib
 import os
@@ -17,6 +18,7 @@ from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.oci import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Writable(Protocol):
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
         def write(self, data: memoryview) -> None:
             """Write all of `data`."""
+
+
+_WORTH_A_THREAD_BYTES = 8 << 20
 
 
 def digest_of(data: bytes) -> Digest:
@@ -38,24 +43,79 @@ class HashingWriter:
     def __init__(self, *outs: Writable) -> None:
         self._outs = outs
         self._sha256 = hashlib.sha256()
+        self._beside: _Beside | None = None
         self.size_bytes = 0
 
     def reserve(self, size_bytes: int) -> None:
         """Told how much will be written, in all."""
         for out in self._outs:
             out.reserve(size_bytes)
+        if size_bytes > _WORTH_A_THREAD_BYTES:
+            self._beside = _Beside(self._sha256.update)
 
     def write(self, data: memoryview) -> None:
         """Write all of `data`. Raises `OutputError`."""
+        if self._beside is None:
+            self._sha256.update(data)
+        else:
+            self._beside.put(data)
         for out in self._outs:
             out.write(data)
-        self._sha256.update(data)
         self.size_bytes += len(data)
 
     @property
     def digest(self) -> Digest:
-        """Of all that was written."""
+        """Of all that was written; nothing is written from then on."""
+        if self._beside is not None:
+            self._beside.end()
+            self._beside = None
         return Digest("sha256:" + self._sha256.hexdigest())
+
+
+class _Beside:
+    """Has each part worked on in a second thread, while the first reads and writes the next: parts are copied into
+    two buffers in turn. A thread whose writer fails waits for ever, and ends with the process."""
+
+    def __init__(self, work: Callable[[memoryview], object]) -> None:
+        self._work = work
+        self._parts = [memoryview(b"")] * 2
+        self._buffers = [bytearray(), bytearray()]
+        self._free = [_thread.allocate_lock(), _thread.allocate_lock()]
+        self._full = [_thread.allocate_lock(), _thread.allocate_lock()]
+        for lock in self._full:
+            lock.acquire()
+        self._turn = 0
+        _thread.start_new_thread(self._run, ())
+
+    def put(self, data: memoryview) -> None:
+        """The next part."""
+        turn = self._turn
+        self._free[turn].acquire()
+        self._parts[turn] = memoryview(b"")
+        if len(self._buffers[turn]) < len(data):
+            self._buffers[turn] = bytearray(len(data))
+        self._parts[turn] = memoryview(self._buffers[turn])[: len(data)]
+        self._parts[turn][:] = data
+        self._full[turn].release()
+        self._turn = 1 - turn
+
+    def end(self) -> None:
+        """Wait for all parts."""
+        self.put(memoryview(b""))
+        for lock in self._free:
+            lock.acquire()
+
+    def _run(self) -> None:
+        turn = 0
+        while True:
+            self._full[turn].acquire()
+            part = self._parts[turn]
+            if part:
+                self._work(part)
+            self._free[turn].release()
+            if not part:
+                return
+            turn = 1 - turn
 
 
 class Rewritable(Output):

@@ -591,6 +591,18 @@ def test_hashing_writer_writes_all_to_each() -> None:
     assert writer.digest == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+@pytest.mark.parametrize("parts", [[], [1], [5, 1], [1 << 20] * 9 + [3], [7, 1 << 20, 1, 1, 1 << 19]], ids=str)
+def test_hashing_writer_hashes_much_beside_the_writing(parts: list[int]) -> None:
+    data = [os.urandom(size) for size in parts]
+    writer = HashingWriter()
+    writer.reserve(1 << 30)
+    buffer = bytearray(1 << 20)
+    for part in data:
+        buffer[: len(part)] = part
+        writer.write(memoryview(buffer)[: len(part)])  # which its owner fills again at once
+    assert (writer.digest, writer.size_bytes) == (digest_of(b"".join(data)), sum(parts))
+
+
 def test_outputs_that_are_rewritten_are_outputs(tmp_path: Path) -> None:
     out = Rewritable(HostPath(str(tmp_path / "x")))
     assert isinstance(out, Output)
