@@ -226,7 +226,7 @@ def request(options: Options, cwd: str) -> Request:
                 f"{name} is an image's: it needs --archive or --oci", hint="a tar says nothing of the kind"
             )
     if ":" in tar and "/" not in tar and not tar.endswith(".tar"):
-        hint = f"-t names a file: -t {tar.partition(':')[0]}.tar, then `docker import` gives it a name"
+        hint = f"-t names a tar's file; an image: --archive {tar.partition(':')[0]}.oci.tar --tag {tar}"
         raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
     if not any(sources.values()) and "--destdir" not in options:

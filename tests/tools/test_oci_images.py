@@ -255,6 +255,32 @@ def test_the_depfile_s_target_is_the_archive(tmp_path: Path) -> None:
     assert done(["make"], tmp_path) == "make: 'hello.oci.tar' is up to date.\n"
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["-t", "x", "--archive", "./x"], "./x: is two of the outputs"),
+        (["--archive", "x", "--depfile", "x"], "x: is both the image and the depfile"),
+        (["--oci", "o", "--depfile", "o/index.json"], "o/index.json: is both the image and the depfile"),
+        (["--archive", "d/x", "-e", "d:/d"], "d/x: an output among the inputs"),
+    ],
+    ids=range(4),
+)
+def test_one_file_is_not_two(tmp_path: Path, argv: list[str], message: str) -> None:
+    cc(tmp_path / "hello")
+    (tmp_path / "d").mkdir()
+    ended = ocidiet("-b", "hello:/hello", *argv, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, f"ocidiet: error: {message}")
+    assert sorted(os.listdir(tmp_path)) == ["d", "hello"]
+
+
+def test_image_for_no_machine_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("data\n")
+    ended = ocidiet("-e", "data:/data", "--archive", "x", "-t", "x.tar", cwd=tmp_path)
+    text = "no program says for which machine the image is\n  hint: -t writes a tar, which is for any"
+    assert (ended.returncode, ended.stderr) == (1, f"ocidiet: error: {text}\n")
+    assert os.listdir(tmp_path) == ["data"]
+
+
 def test_several_programs_start_none_and_it_is_told(tmp_path: Path) -> None:
     cc(tmp_path / "hello")
     ended = ocidiet("-b", "hello:/a", "hello:/b", "--oci", "x.oci", cwd=tmp_path)
