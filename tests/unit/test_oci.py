@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -563,6 +564,22 @@ def test_layout_is_refused(tmp_path: Path, make: Callable[[Path], object], messa
     with pytest.raises(OutputError) as caught:
         Store(HostPath(str(tmp_path / "x")))
     assert caught.value.message == f"{tmp_path}/x: {message}"
+
+
+def test_index_is_one_run_s_until_it_is_written(tmp_path: Path) -> None:
+    publish(tmp_path / "x")
+    first, second = (Store(HostPath(str(tmp_path / "x"))) for _ in range(2))
+    read: list[bytes] = []
+    text = first.index()
+    other = threading.Thread(target=lambda: read.append(second.index()), daemon=True)
+    other.start()
+    other.join(0.2)
+    assert read == []
+    (tmp_path / "x/index.json").write_bytes(text + b"\n")
+    first.discard()
+    other.join(10)
+    second.discard()
+    assert read == [text + b"\n"]
 
 
 def test_layout_that_fails_leaves_nothing(tmp_path: Path) -> None:
