@@ -8,6 +8,9 @@
 #     TARGETS       executables, shared and module libraries, imported ones too
 #     EXTRA         more files, directories and links: SRC[:DEST]...
 #     ROOT          where libraries come from                       [see "the root", below]
+#     BASE          an image: the tar is a layer over it, of what it lacks
+#     INSTALL_COMPONENT  all that `cmake --install` installs of this component, at its places; TARGETS then
+#                   says no more than what must be built before. Staged and looked at in every build
 #     OUTPUT_NAME   the image is OUTPUT_NAME.tar                    [NAME]
 #     OPTIONS       more options of the tool, words
 #   The image stands in CMAKE_CURRENT_BINARY_DIR, of several configurations in one directory each;
@@ -18,6 +21,7 @@
 #   image         make every image
 #   NAME_list     list the entries: path, size, reason
 #   NAME_tree     the same, and who needs what
+#   NAME_verify   make the image, and look again whether it is complete
 #
 # +++ variables +++                                                              [default]
 #   OCIDIET                                     the tool, words       [what lies beside this file]
@@ -77,10 +81,10 @@ function(__ocidiet_root name given)
 endfunction()
 
 function(ocidiet_add_image name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;BASE;INSTALL_COMPONENT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): unknown: ${arg_UNPARSED_ARGUMENTS}")
-  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|OUTPUT_NAME")
+  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|BASE|INSTALL_COMPONENT|OUTPUT_NAME")
     message(FATAL_ERROR "ocidiet_add_image(${name}): without a value: ${arg_KEYWORDS_MISSING_VALUES}")
   elseif(NOT arg_TARGETS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): TARGETS is missing")
@@ -110,13 +114,21 @@ function(ocidiet_add_image name)
     list(APPEND content --root ${root})
   endif()
   set(files "")
+  if(arg_BASE)
+    if(NOT arg_BASE MATCHES "^(/|[$]<)")
+      set(arg_BASE ${CMAKE_CURRENT_SOURCE_DIR}/${arg_BASE})
+    endif()
+    list(APPEND content --base ${arg_BASE})
+  endif()
   foreach(target IN LISTS arg_TARGETS)
     if(NOT TARGET ${target})
       message(FATAL_ERROR "ocidiet_add_image(${name}): ${target} is no target (yet)")
     endif()
     get_target_property(type ${target} TYPE)
     get_target_property(imported ${target} IMPORTED)
-    if(type STREQUAL EXECUTABLE)
+    if(arg_INSTALL_COMPONENT)
+      continue()
+    elseif(type STREQUAL EXECUTABLE)
       list(APPEND content -b $<TARGET_FILE:${target}>:${bindir}/$<TARGET_FILE_NAME:${target}>)
     elseif(type STREQUAL SHARED_LIBRARY AND NOT imported)
       # By the name that others ask for, not by that of the file with its whole version.
@@ -139,42 +151,60 @@ function(ocidiet_add_image name)
     endif()
   endforeach()
   list(APPEND content ${arg_OPTIONS})
-
+  set(comment "Packing image ${arg_OUTPUT_NAME}.tar")
   set(all "")
   if(arg_ALL)
     set(all ALL)
   endif()
-  # A Makefile's rule does not depend on its own commands; this file changes with them.
-  set(request ${CMAKE_CURRENT_BINARY_DIR}${CMAKE_FILES_DIRECTORY}/${name}.dir/${config}request)
-  file(GENERATE OUTPUT ${request} CONTENT "${tool};${content}\n")
+
+  set(stage "")
   set(missing "")
   set(byproducts BYPRODUCTS ${image})
-  if(NOT CMAKE_GENERATOR MATCHES Ninja)
-    # A by-product that is gone is no reason for a Makefile to run the rule, and of two outputs it
-    # touches the second after every run. What has no prerequisites runs only while it is absent.
-    add_custom_command(OUTPUT ${image} COMMAND ${CMAKE_COMMAND} -E true COMMENT "" VERBATIM)
-    set(missing ${image})
-    set(byproducts "")
+  set(ready ${arg_TARGETS})
+  if(arg_INSTALL_COMPONENT)
+    # Nothing tells what `cmake --install` reads, so it runs in every build; an image of unchanged
+    # content still ends the build there. A file that is no longer installed must not stay.
+    set(stage ${CMAKE_CURRENT_BINARY_DIR}/${config}${arg_OUTPUT_NAME}.destdir)
+    list(APPEND content --destdir ${stage})
+    add_custom_target(${name} ${all}
+      COMMAND ${CMAKE_COMMAND} -E rm -rf ${stage}
+      COMMAND sh -c "exec \"$@\" >/dev/null" - ${CMAKE_COMMAND} -E env DESTDIR=${stage}
+        ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component ${arg_INSTALL_COMPONENT}
+        $<$<BOOL:$<CONFIG>>:--config$<SEMICOLON>$<CONFIG>>
+      COMMAND ${tool} -t ${image} ${content} --keep-mtime
+      DEPENDS ${files} ${byproducts} COMMENT ${comment} COMMAND_EXPAND_LISTS VERBATIM)
+    add_dependencies(${name} ${arg_TARGETS})
+    set(ready ${name})
+  else()
+    if(NOT CMAKE_GENERATOR MATCHES Ninja)
+      # A by-product that is gone is no reason for a Makefile to run the rule, and of two outputs it
+      # touches the second after every run. What has no prerequisites runs only while it is absent.
+      add_custom_command(OUTPUT ${image} COMMAND ${CMAKE_COMMAND} -E true COMMENT "" VERBATIM)
+      set(missing ${image})
+      set(byproducts "")
+    endif()
+    # The stamp is as old as the start of the run: what was written since then is newer. The image of
+    # unchanged content keeps its time, so that nothing behind it runs.
+    add_custom_command(OUTPUT ${image}.stamp ${byproducts}
+      COMMAND ${tool} -t ${image} ${content} --keep-mtime
+        --depfile ${image}.d --depfile-target ${image}.stamp --depfile-style cmake
+      COMMAND touch -r ${image}.d ${image}.stamp
+      DEPENDS ${arg_TARGETS} ${files} ${missing} DEPFILE ${image}.d
+      COMMENT ${comment} COMMAND_EXPAND_LISTS VERBATIM)
+    add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   endif()
-  # The stamp is as old as the start of the run: what was written since then is newer. The image of
-  # unchanged content keeps its time, so that nothing behind it runs.
-  add_custom_command(OUTPUT ${image}.stamp ${byproducts}
-    COMMAND ${tool} -t ${image} ${content} --keep-mtime
-      --depfile ${image}.d --depfile-target ${image}.stamp --depfile-style cmake
-    COMMAND touch -r ${image}.d ${image}.stamp
-    DEPENDS ${arg_TARGETS} ${files} ${request} ${missing} DEPFILE ${image}.d
-    COMMENT "Packing image ${arg_OUTPUT_NAME}.tar" COMMAND_EXPAND_LISTS VERBATIM)
-  add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image}
-    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state")
+    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage}")
 
   set(look sh -c "exec \"$@\" 2>&1 >/dev/null" - ${tool} -t - ${content})
   foreach(verb IN ITEMS list tree)
     string(REPLACE list -v flag ${verb})
     string(REPLACE tree -vv flag ${flag})
     add_custom_target(${name}_${verb} COMMAND ${look} ${flag} DEPENDS ${files} COMMENT "" COMMAND_EXPAND_LISTS VERBATIM)
-    add_dependencies(${name}_${verb} ${arg_TARGETS})
+    add_dependencies(${name}_${verb} ${ready})
   endforeach()
+  add_custom_target(${name}_verify COMMAND ${tool} verify ${image} COMMENT "" VERBATIM)
+  add_dependencies(${name}_verify ${name})
   if(NOT TARGET image)
     add_custom_target(image)
   endif()

@@ -43,7 +43,7 @@ def installed(tree: Root, name: str) -> Iterator[Extra]:
 
     Raises `InputError` as `expand`.
     """
-    return _tree("/", ImagePath(""), tree, Reason(Rule.EXTRA, (name,)))
+    return _tree("/", ImagePath(""), tree, Reason(Rule.INSTALLED, (name,)))
 
 
 def _named(source: Source, walk: Walk, name: ImagePath, root: Root, reason: Reason) -> Iterator[Extra]:

@@ -82,9 +82,9 @@ class Cache:
             self._read(data)
         except struct.error:
             self._rows = ()
-        # The first entry of each name, by where the name stands; most names are never asked for.
-        keys = self._rows[1 :: self._width]
-        self._first: dict[int, int] = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+        self._keys: tuple[int, ...] = self._rows[1 :: self._width]
+        self._was_asked = False
+        self._first: dict[bytes, int] | None = None
 
     def _read(self, data: bytes) -> None:
         order, start = self._order, 0
@@ -137,7 +137,7 @@ class Cache:
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
         wanted, rows, width = _flags(machine, bits), self._rows, self._width
         found = []
-        for number in self._numbers(os.fsencode(name) + b"\0"):
+        for number in self._numbers(os.fsencode(name)):
             flags, _, value, *more = rows[number * width : number * width + width]
             end = self._strings.find(b"\0", value)
             if flags not in wanted or end < 0:
@@ -151,14 +151,23 @@ class Cache:
         return found
 
     def _numbers(self, name: bytes) -> Iterator[int]:
-        """The entries of a name, which stand side by side. It may be the tail of another string."""
-        at = self._strings.find(name)
-        while at >= 0:
-            number = self._first.get(at, len(self._rows))
-            while number * self._width < len(self._rows) and self._rows[number * self._width + 1] == at:
-                yield number
-                number += 1
-            at = self._strings.find(name, at + 1)
+        """The entries of a name, which stand side by side."""
+        number = self._first_number(name)
+        while number < len(self._keys) and self._strings.startswith(name + b"\0", self._keys[number]):
+            yield number
+            number += 1
+
+    def _first_number(self, name: bytes) -> int:
+        """Where the entries of a name start; behind the last if it has none."""
+        strings, keys = self._strings, self._keys
+        # Most programs ask for one name or for many.
+        if self._first is None and not self._was_asked:
+            self._was_asked = True
+            return next((n for n, at in enumerate(keys) if strings.startswith(name + b"\0", at)), len(keys))
+        if self._first is None:
+            numbered = zip(range(len(keys) - 1, -1, -1), reversed(keys), strict=True)
+            self._first = {strings[at : strings.find(b"\0", at)]: number for number, at in numbered}
+        return self._first.get(name, len(keys))
 
 
 def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:

@@ -24,15 +24,15 @@ sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
 STANDARD = "__future__ _collections _collections_abc _stat errno fcntl gc genericpath os os.path posixpath stat"
-MODEL = " ".join(f"ocidiet.model.{page}" for page in ("asked", "base", "disk", "image", "loading"))
-COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors ocidiet.model {MODEL}"
+MODEL = "ocidiet.model ocidiet.model.base ocidiet.model.loading"
+COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors {MODEL}"
 WALK = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
-    " ocidiet.ldcache ocidiet.search ocidiet.search.glibc ocidiet.search.tokens"
+    " ocidiet.ldcache ocidiet.search ocidiet.search.glibc"
 )
 JOB = (
     f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.tar ocidiet.tree"
-    " ocidiet.tree.layout ocidiet.verify ocidiet.verify.versions"
+    " ocidiet.tree.askers ocidiet.tree.layout ocidiet.verify"
 )
 IMAGE = (
     "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.model.oci ocidiet.oci ocidiet.oci.archive"
@@ -41,7 +41,7 @@ IMAGE = (
 SHOW = f"{WALK} ocidiet.cli.show"
 VERIFY = (
     f"{WALK} ocidiet.cli.verify ocidiet.fs.archive ocidiet.fs.image ocidiet.fs.layout ocidiet.fs.unpack"
-    " ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image ocidiet.verify.versions"
+    " ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image"
 )
 TREE = "ocidiet.report ocidiet.report.tree"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Record
     from ocidiet.fs.image import ImageRoot, Setup, Stored
-    from ocidiet.model import Entry, HostPath, Program, Request, Source, Tree
+    from ocidiet.model import ElfFacts, Entry, HostPath, Program, Request, Source, Tree
     from ocidiet.model.oci import Platform, Wanted
 
 _BUFFER_BYTES = 1 << 20
@@ -27,6 +27,10 @@ def platform(programs: Iterable[tuple[str, Program]]) -> Platform | None:
     """Of the named programs; a script is for any machine, what it starts is not."""
     facts = [(name, part.main.facts) for name, program in programs for part in program.parts()]
     return oci.platform((name, told) for name, told in facts if told.machine)
+
+
+def _is_library(facts: ElfFacts) -> bool:
+    return bool(facts.needed) and facts.interp is None
 
 
 def open_base(path: HostPath, record: Record, programs: Iterable[tuple[Source, Program]]) -> ImageRoot:
@@ -79,12 +83,13 @@ class Bundle:
         self._tree = tree
         named = [(placed.name, placed.program) for placed in tree.programs]
         self._platform = oci.joined(platform(named), self._below)
-        self._default = [f"/{placed.name}" for placed in tree.programs]
+        started = [one.name for one in tree.programs if not _is_library(one.program.main.facts)]
+        self._default = [f"/{name}" for name in started]
         self.notices: list[Notice] = []
         if len(self._default) > 1 and asked.setting.entrypoint is None:
             self._default = []
             if asked.setting.cmd is None and base is None:
-                text = f"{len(tree.programs)} programs, and the image starts none: --entrypoint says which"
+                text = f"{len(started)} programs, and the image starts none: --entrypoint says which"
                 self.notices.append(Notice(text, True))
         self._archive = Rewritable(asked.archive) if asked.archive is not None else None
         self._store = Store(asked.directory) if asked.directory is not None else None

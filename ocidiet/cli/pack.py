@@ -7,8 +7,8 @@ import sys
 import time
 
 from ocidiet.cli import Signals, tell, write
-from ocidiet.errors import UsageError, shown
-from ocidiet.model import TYPE_CHECKING, HostPath, Places, Request, Source, below
+from ocidiet.errors import MissingLibraries, UsageError, shown
+from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, Places, Request, Source, below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ocidiet.cli import bundle
     from ocidiet.commit import state
     from ocidiet.fs.image import ImageRoot
-    from ocidiet.model import Extra, Program, Tree
+    from ocidiet.model import Extra, Lookup, Program, Tree
+
+    Named = tuple[Source, fs.Root]
+    """A program, and where it is looked up."""
 
 
 def pack(wanted: Request) -> None:
@@ -28,15 +31,14 @@ def pack(wanted: Request) -> None:
     started_ns = time.time_ns()
     record = fs.Record(wanted.places.build_tree)
     facts = closure.Facts()
-    root, binaries, added = _named(wanted, record, facts)
-    closed = closure.Resolver(root, facts, wanted.search).resolve(
-        [(given.name, at.walk(given.path)) for given, at in binaries]
-    )
-    programs = [(given, program) for (given, _), program in zip(binaries, closed.programs, strict=True)]
+    root, binaries, libraries, added = _named(wanted, record, facts)
+    resolver = closure.Resolver(root, facts, wanted.search)
+    programs, closed, missing = _resolved(resolver, binaries, libraries, added)
     base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
     layer: Tree | None = None
     image_below: ImageRoot | None = None
     if wanted.base is None:
+        _refuse(missing, root)
         places = wanted.places
         if wanted.image is not None:
             layer = image = tree.assemble(programs, added, root, Places(places[0], "scratch", places[2]))
@@ -52,8 +54,10 @@ def pack(wanted: Request) -> None:
             from ocidiet.cli import bundle
 
             base = image_below = bundle.open_base(path, record, programs)
-        image = _layer(programs, added, root, base, facts, wanted)
+        image, lacking = _layer(programs, added, root, base, facts, wanted)
         layer = image if wanted.image is not None else None
+        # What the root lacks and the base has is as good.
+        _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root)
     outputs: list[commit.Output] = []
     known: state.State | None = None
     bundled: bundle.Bundle | None = None
@@ -129,8 +133,8 @@ def pack(wanted: Request) -> None:
 
 def _named(
     wanted: Request, record: fs.Record, facts: closure.Facts
-) -> tuple[fs.Root, list[tuple[Source, fs.Root]], list[Extra]]:
-    """The root; the programs, and where each is looked up; the other files."""
+) -> tuple[fs.Root, list[Named], list[Named], list[Extra]]:
+    """The root; the programs; the libraries of an installed tree; the other files."""
     from ocidiet import fs
 
     host = fs.DiskRoot("", record)
@@ -145,16 +149,50 @@ def _named(
         root = OverlaidRoot(over, under)
         staged = list(extras.installed(over, wanted.destdir))
     binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
+    libraries: list[Named] = []
     for extra in staged:
         if extra.source is not None and facts.starts(extra.source):
             path = extra.source.path
-            binaries.append((Source(path, path, f"/{extra.name}", True, extra.name), root))
+            known = facts.ask(extra.source)
+            kind = libraries if isinstance(known, ElfFacts) and known.interp is None else binaries
+            kind.append((Source(path, path, f"/{extra.name}", True, extra.name), root))
     if wanted.extras:
         from ocidiet import extras
 
         for given in wanted.extras:
             staged += extras.expand(given, root if given.in_root else host)
-    return root, binaries, staged
+    return root, binaries, libraries, staged
+
+
+def _resolved(
+    resolver: closure.Resolver, binaries: Sequence[Named], libraries: Sequence[Named], added: Sequence[Extra]
+) -> tuple[list[tuple[Source, Program]], Closure, dict[str, list[Lookup]]]:
+    """All that is looked up, and what was not found for each of it.
+
+    A library of an installed tree that no program there maps is opened by one of them: a name that it
+    needs and does not find by itself may be loaded by then, if it is the tree's or some program's.
+    """
+    closed = resolver.explore([(given.name, at.walk(given.path)) for given, at in binaries])
+    missing = {
+        given.name: [*Closure((one,)).missing] for (given, _), one in zip(binaries, closed.programs, strict=True)
+    }
+    parts = [part for program in closed.programs for part in program.parts()]
+    mapped = {found.file.identity for part in parts for found in part.objects}
+    walks = [(given, at.walk(given.path)) for given, at in libraries]
+    opened = [(given, walk) for given, walk in walks if walk.file is not None and walk.file.identity not in mapped]
+    more = resolver.explore([(given.name, walk) for given, walk in opened])
+    loaded = {edge.name for part in parts for edge in part.edges} | {extra.name.rpartition("/")[2] for extra in added}
+    for (given, _), one in zip(opened, more.programs, strict=True):
+        missing[given.name] = [lookup for lookup in Closure((one,)).missing if lookup.name not in loaded]
+    closed = Closure(closed.programs + more.programs, tuple(dict.fromkeys(closed.notices + more.notices)))
+    sources = [source for source, _ in (*binaries, *opened)]
+    return list(zip(sources, closed.programs, strict=True)), closed, missing
+
+
+def _refuse(missing: dict[str, list[Lookup]], root: fs.Root) -> None:
+    names = [name for name, lookups in missing.items() if lookups]
+    if names:
+        raise MissingLibraries([lookup for name in names for lookup in missing[name]], names, "", root.spell)
 
 
 def _layer(
@@ -164,16 +202,17 @@ def _layer(
     base: fs.Root,
     facts: closure.Facts,
     wanted: Request,
-) -> Tree:
-    """What `base` lacks: libraries are added until each name is served, by the base or by the layer."""
+) -> tuple[Tree, set[str]]:
+    """What `base` lacks: libraries are added until each name is served, by the base or by the layer; and the
+    names that neither serves."""
     from ocidiet import tree, verify
 
     only: set[str] = set()
     while True:
         image = tree.assemble(programs, added, root, wanted.places, base, only)
-        lacking = verify.lacking(image, facts, wanted.search, base) - only
-        if not lacking:
-            return image
+        lacking = verify.lacking(image, facts, wanted.search, base)
+        if lacking <= only:
+            return image, lacking
         only |= lacking
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ocidiet import elf
 from ocidiet.closure.space import Space
-from ocidiet.errors import BadElf, InputError, MissingLibraries, OcidietError
+from ocidiet.errors import BadElf, InputError, MissingLibraries, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.model import (
     TYPE_CHECKING,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Held, Root
     from ocidiet.model import File, Identity, Search, Versions, Walk
-    from ocidiet.search.glibc import About
+    from ocidiet.search import About
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
 # little endian), for glibc; and musl's name of the machine.
@@ -196,6 +196,8 @@ class Resolver:
             hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
             raise InputError(name, error.message, hint) from error
         main = Object._make((name, walk, facts, *asked[3:]))
+        if walk.file.sets_id:
+            notices[Notice(f"{shown(name)}: is set-user-ID or set-group-ID here; in the image it is not", True)] = None
         if facts.interp is None and not facts.needed:
             return Program(main, None, (), (), ())
         interp = self._interp(main)

@@ -94,23 +94,30 @@ class Space:
 
     def _add(self, found: Object) -> Object:
         mapped = self._mapped.setdefault(found.file.identity[:2], found)
+        served = self._served
         for name in self._loader.names(found, mapped):
-            self._served.setdefault(name, mapped)
+            if name not in served:
+                served[name] = mapped
         return mapped
 
     def _walk(self, queue: list[Object]) -> None:
-        served, edges = self._served, self._edges
+        served, edges, loader = self._served, self._edges, self._loader
         for at, by in enumerate(queue):  # which grows meanwhile: breadth first
             facts = by.facts
-            if facts.filters and self._loader.follows_glibc:
+            if facts.filters and loader.follows_glibc:
                 self._filter(by, queue, at)
                 continue
+            known = loader.known(by, self._level) if by.reached_by in _STARTING else None
             for name in facts.needed:
                 found = served.get(name)
-                if found is not None:
-                    edges.append(Edge._make((by, name, found)))
-                else:
-                    self._ask(name, by, ReachedBy.NEEDED, queue)
+                if found is None:
+                    # What was found in another program's space: most of what many programs ask for.
+                    found = known.get(name) if known is not None else None
+                    if found is None:
+                        self._ask(name, by, ReachedBy.NEEDED, queue)
+                        continue
+                    self._take(found, queue)
+                edges.append(Edge._make((by, name, found)))
 
     def _filter(self, by: Object, queue: list[Object], at: int) -> None:
         """A filter's libraries come before itself, and so before what else waits."""
@@ -159,14 +166,18 @@ class Space:
                     reached_by = by.reached_by
                 if reached_by != ReachedBy.NEEDED:
                     found = Object._make((*served[:-2], reached_by, served.probes))
-                self.better.update(found.better)
                 if found.owner is not None:
                     self._told_by_chance(found)
-                self._objects.append(found)
-                if self._add(found) is found:
-                    queue.append(found)
+                self._take(found, queue)
         self._edges.append(Edge._make((by, name, found)))
         return True
+
+    def _take(self, found: Object, queue: list[Object]) -> None:
+        if found.better:
+            self.better.update(found.better)
+        self._objects.append(found)
+        if self._add(found) is found:
+            queue.append(found)
 
     def _told_by_chance(self, found: Object) -> None:
         if found.rule in (Rule.RPATH, Rule.RUNPATH) and found.owner and not found.item.startswith(("/", "$")):

@@ -29,6 +29,7 @@ _SPACE_RESV = "=hh4xqqiI16x"
 # clock; where times are whole seconds, FAT's two.
 _TICKS_NS = 20_000_000
 _WHOLE_NS = 1_000_000_000
+LONG_NS = 2 * _WHOLE_NS
 
 
 def occupy_standard_files() -> None:
@@ -238,7 +239,7 @@ def unchanging(state: Identity, since_ns: int) -> bool:
     """Whether a file that was in `state` at `since_ns` or later cannot have changed after that look and
     be in it still."""
     latest_ns = max(state.mtime_ns, state.ctime_ns)
-    return latest_ns + (_TICKS_NS if latest_ns % _WHOLE_NS else 2 * _WHOLE_NS) <= since_ns
+    return latest_ns + (_TICKS_NS if latest_ns % _WHOLE_NS else LONG_NS) <= since_ns
 
 
 def failed(path: str, error: OSError) -> OutputError:

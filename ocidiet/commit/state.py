@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ocidiet.commit import Output, identity, unchanging
+from ocidiet.commit import LONG_NS, Output, identity, unchanging
 from ocidiet.errors import OutputError
 from ocidiet.model import TYPE_CHECKING, HostPath
 
@@ -45,19 +45,23 @@ class State:
         tool = [(path, _state_of(path)) for path in sorted(own)]
         self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
         told = wanted.search
-        lines = [ascii(("ocidiet state", 1, wanted.mtime_s, told.preload, told.hwcaps, told.dlopen))]
+        lines = [
+            ascii(("ocidiet state", 1, wanted.mtime_s, wanted.places.layout, told.preload, told.hwcaps, told.dlopen))
+        ]
         lines += [ascii((path, *(known or ()))) for path, known in tool]
         if more is not None:
             lines.append(ascii(more))
+        long_ago_ns = started_ns - LONG_NS
         for entry in tree.entries:
-            line: tuple[object, ...] = (entry.name, entry.typeflag, entry.mode, entry.linkname)
+            line: tuple[object, ...] = entry[:4]
             if (source := entry.source) is not None and (data := _in_memory(source)) is not None:
                 line += (data,)
             elif source is not None:
                 # A member's own identity is of this run alone.
                 holder = source.container or source
-                self._trusted = self._trusted and unchanging(holder.identity, started_ns)
                 line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
+                if max(holder.identity) > long_ago_ns:
+                    self._trusted = self._trusted and unchanging(holder.identity, started_ns)
             lines.append(ascii(line))
         for placed in tree.programs:
             for part in placed.program.parts():

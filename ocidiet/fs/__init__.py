@@ -83,7 +83,7 @@ class Root:
             if not renewed or look.file is None:
                 self.searched(base or "/")
             if look.kind != "link":
-                return Walk(asked, (*hops, Hop(here, None)), look.kind, look.reason, look.file)
+                return Walk._make((asked, (*hops, Hop._make((here, None))), look.kind, look.reason, look.file))
             links += len(above.hops)
             if links > MAX_LINKS:
                 return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)

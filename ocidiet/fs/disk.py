@@ -202,7 +202,8 @@ class Record:
             return Look("dir")
         if not target and not stat.S_ISREG(st.st_mode):
             return Look("special")
-        file = File(path, identity(st), bool(st.st_mode & 0o111), held.root if held is not None else HostPath(""))
+        root = held.root if held is not None else ""
+        file = File._make((path, identity(st), bool(st.st_mode & 0o111), root, None, 0, bool(st.st_mode & 0o6000)))
         self._seen[path] = file.identity
         return Look("link", target, file) if target else Look("file", file=file)
 
@@ -260,4 +261,4 @@ class Record:
 
 def identity(st: os.stat_result) -> Identity:
     """Of a file, as the kernel tells it."""
-    return Identity(st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+    return Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))

@@ -10,12 +10,10 @@ if TYPE_CHECKING:
 
     from ocidiet.model import HostPath, Walk
 
-# Where a root may have a link and an installed tree a directory: installing goes through the link.
-_MAYBE_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr/sbin", "usr/lib64", "var/run", "var/lock")
-
 
 class OverlaidRoot(Root):
-    """A path is looked up in the installed tree first, then in the root."""
+    """A path is looked up in the installed tree first, then in the root. Where that has a link and the tree
+    a directory, installing goes through the link."""
 
     def __init__(self, over: DiskRoot, under: DiskRoot) -> None:
         super().__init__()
@@ -25,23 +23,36 @@ class OverlaidRoot(Root):
         self._under = under
         # Directories of the tree for which the root has a link, and where that leads.
         self._through: list[tuple[str, str]] = []
-        for name in _MAYBE_LINKS:
-            directory = f"/{name}"
-            if over.look(directory).kind == "dir" and under.look(directory).kind == "link":
-                self._through.append((directory, under.directory(directory).real))
+        pending = [("", "")]
+        while pending:
+            above, real_above = pending.pop()
+            for name in over.list(above or "/"):
+                directory, real = f"{above}/{name}", f"{real_above}/{name}"
+                kind = under.look(real).kind if over.look(directory).kind == "dir" else ""
+                if kind == "link":
+                    real = under.directory(real).real
+                    self._through.append((directory, real))
+                if kind in ("link", "dir"):
+                    pending.append((directory, real))
 
-    def _where(self, path: str) -> tuple[DiskRoot, str, Look]:
-        look = self._over.look(path)
-        if look.kind != "absent":
-            below_it = self._under.look(path) if look.kind == "dir" else look
-            return (self._under, path, below_it) if below_it.kind == "link" != look.kind else (self._over, path, look)
+    def _places(self, path: str) -> Iterator[tuple[DiskRoot, str]]:
+        """Where `path`, whose directory holds no link, may be, the first first."""
+        yield self._over, path
         for directory, real in self._through:
             if below(path, real):
-                inside = directory + path[len(real) :]
-                look = self._over.look(inside)
-                if look.kind != "absent":
-                    return self._over, inside, look
-        return self._under, path, self._under.look(path)
+                yield self._over, directory + path[len(real) :]
+        yield self._under, path
+
+    def _where(self, path: str) -> tuple[DiskRoot, str, Look]:
+        for root, inside in self._places(path):
+            look = root.look(inside)
+            if look.kind == "dir" and root is self._over:
+                below_it = self._under.look(path)
+                if below_it.kind == "link":
+                    return self._under, path, below_it
+            if look.kind != "absent":
+                break
+        return root, inside, look
 
     def host_path(self, path: str) -> HostPath:
         """Where the machine has `path`, whose directory holds no link."""
@@ -55,9 +66,9 @@ class OverlaidRoot(Root):
         return self._where(path)[2]
 
     def searched(self, directory: str) -> None:
-        for root in (self._over, self._under):
-            if root.directory(directory).kind == "dir":
-                root.searched(directory)
+        for root, inside in self._places(directory):
+            if root.directory(inside).kind == "dir":
+                root.searched(inside)
 
     def use(self, walk: Walk) -> None:
         for hop in walk.hops:
@@ -67,7 +78,7 @@ class OverlaidRoot(Root):
     def list(self, path: str) -> Iterator[str]:
         """The names in directory `path`, which holds no link, in byte order."""
         names: set[str] = set()
-        for root in (self._over, self._under):
-            if root.directory(path).kind == "dir":
-                names.update(root.list(path))
+        for root, inside in self._places(path):
+            if root.directory(inside).kind == "dir":
+                names.update(root.list(inside))
         return iter(sorted(names, key=lambda name: name.encode("utf-8", "surrogateescape")))

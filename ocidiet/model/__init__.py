@@ -1,15 +1,16 @@
 """Every value that crosses a room: what the other rooms take and give.
 
-Page one for a newcomer, in the order of a run: `asked`, `disk`, `loading`, `image`. Values never
-change once made; names are the field's own (gABI, tar, OCI, Make); units stand in the name. Strings
-that came from the file system or from an ELF file are decoded with `os.fsdecode`, so that any byte
-survives.
+Page one for a newcomer: what was asked for, what the disk answered, what the image holds; page `loading`
+is what an ELF file says and what its loader makes of it. Values never change once made; names are the
+field's own (gABI, tar, OCI, Make); units stand in the name. Strings that came from the file system or
+from an ELF file are decoded with `os.fsdecode`, so that any byte survives.
 """
 
-from ocidiet.model.asked import LAYOUTS, MERGED, Places, Request, Search, Source
+from __future__ import annotations
+
+import os
+
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
-from ocidiet.model.disk import Container, File, Hop, Identity, Trace, Walk
-from ocidiet.model.image import Defect, Entry, Extra, Placed, Reason, Tree, Verdict
 from ocidiet.model.loading import (
     Closure,
     Config,
@@ -28,6 +29,9 @@ from ocidiet.model.loading import (
     Rule,
     Versions,
 )
+
+if TYPE_CHECKING:
+    from ocidiet.model.oci import Wanted
 
 __all__ = [
     "LAYOUTS",
@@ -72,3 +76,257 @@ __all__ = [
     "Walk",
     "below",
 ]
+
+# What was asked for -------------------------------------------------------------------------------
+
+
+class Source(NamedTuple):
+    """One value of `-b` or `-e`, taken apart."""
+
+    text: str
+    """As the user spelled it."""
+    name: str
+    """The SRC of it; for messages."""
+    path: str
+    """Absolute; on the build machine, or inside the root where `in_root`."""
+    in_root: bool
+    dest: ImagePath | None
+    """The place that `:DEST` names; "" is the image's own root (for a directory's contents)."""
+
+
+class Search(NamedTuple):
+    """What a loader is told beside the files; never read from the process's own environment."""
+
+    cwd: HostPath
+    """What an empty or relative item of a path list counts from."""
+    library_path: str = ""
+    """As LD_LIBRARY_PATH: divided by `:` or `;`."""
+    preload: str = ""
+    """As LD_PRELOAD: divided by `:` or spaces."""
+    hwcaps: tuple[str, ...] | None = None
+    """The subdirectories of glibc-hwcaps that count, beside the baseline; None is all of them."""
+    dlopen: str = "recommended"
+    """The least priority of a dlopen note that is followed: one of `Priority.ALL`, or `none`."""
+    assume_ldconfig: bool | None = None
+    """Whether a root without ld.so.cache is read as ldconfig would leave it; None: if it is not `/`
+    and has an ld.so.conf."""
+
+
+LAYOUTS = ("portable", "scratch", "merged", "split")
+"""How links between directories are spelled in the image; `tree.layout` has each."""
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+"""Directories that are links to those of the same name in /usr, where /usr is merged."""
+
+
+class Places(NamedTuple):
+    """Where things go that do not keep their path."""
+
+    build_tree: HostPath | None
+    """What is found below it does not carry its path into the image."""
+    layout: str = "portable"
+    """One of `LAYOUTS`; without effect where the base is known."""
+    library_dir: str = ""
+    """Where the build tree's libraries go, absolute; "" for the loader's first default directory."""
+
+
+class Request(NamedTuple):
+    """All that a run is asked for: no room reads argv, the environment or the working directory."""
+
+    tar: HostPath
+    """The output as spelled; `-` is standard output; "" where only `image` is asked for."""
+    binaries: tuple[Source, ...]
+    extras: tuple[Source, ...]
+    root: HostPath
+    """"" for the machine's own root, else a directory without a trailing slash."""
+    places: Places
+    search: Search
+    mtime_s: int
+    """Of every entry; 0 to 8**11 - 1 (what a ustar header holds)."""
+    depfile: HostPath | None
+    depfile_target: str
+    depfile_style: str
+    """`gcc`, read alike by Make, Ninja and Meson; `make`, for GNU Make alone; `cmake`, read by CMake too."""
+    keep_mtime: bool
+    verbose: int
+    """How often -v was given."""
+    destdir: HostPath | None = None
+    """An installed tree, laid over the root."""
+    base: HostPath | None = None
+    """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""
+    image: Wanted | None = None
+    """Beside the tar or instead of it."""
+
+
+# What the disk answered ---------------------------------------------------------------------------
+
+
+class Identity(NamedTuple):
+    """What tells one state of one file from another, as far as a file system can."""
+
+    dev: int
+    ino: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Container:
+    """An archive held open, whose members are read in place; closed when nobody knows a member any more."""
+
+    __slots__ = ("fd", "identity", "path")
+
+    def __init__(self, path: HostPath, identity: Identity, fd: int) -> None:
+        self.path = path
+        self.identity = identity
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+class File(NamedTuple):
+    """A regular file that was looked at."""
+
+    path: HostPath
+    identity: Identity
+    executable: bool
+    """Any of the three x bits."""
+    root: HostPath = HostPath("")
+    """The directory that no way to `path` may leave; "" for the machine's own root."""
+    container: Container | None = None
+    """For a member of an archive: `path` then is for messages, and `identity` unlike any other file's."""
+    offset_bytes: int = 0
+    """Where a member's bytes start in its container."""
+    sets_id: bool = False
+    """It runs with the rights of its owner or group (S_ISUID, S_ISGID)."""
+
+
+class Hop(NamedTuple):
+    """One name on the way from a path to its file: directories resolved, the last name not."""
+
+    path: str
+    target: str | None
+    """A link's text; None at the end of the way."""
+
+
+class Walk(NamedTuple):
+    """A path followed to its end inside a root."""
+
+    path: str
+    """As asked for."""
+    hops: tuple[Hop, ...]
+    """One for each link that the last name leads through, then the end itself."""
+    kind: str
+    """`file`, `dir`, `special`; or `absent`, `loop`, `denied`, `failed`."""
+    reason: str
+    """Why there is no file, in words; "" for a file."""
+    file: File | None
+    """For the kind `file`."""
+
+    @property
+    def real(self) -> str:
+        """The path with every link resolved."""
+        return self.hops[-1].path
+
+    @property
+    def spelled(self) -> ImagePath:
+        """The path as asked for, as a place in an image. With `..` in it only the real directory is
+        sure, so then that."""
+        parts = [part for part in self.path.split("/") if part not in ("", ".")]
+        return ImagePath(self.hops[0].path[1:] if ".." in parts else "/".join(parts))
+
+    def links(self, name: ImagePath) -> list[tuple[ImagePath, str]]:
+        """The links on the way to the end, the first one under `name`: (place, path of its target)."""
+        places = [name, *(ImagePath(hop.path[1:]) for hop in self.hops[1:])]
+        return list(zip(places, [hop.path for hop in self.hops[1:]], strict=False))
+
+
+class Trace(NamedTuple):
+    """What a run asked of the disk: all that its result depends on."""
+
+    read: tuple[HostPath, ...]
+    """Each file that was read, and each link on the way to it."""
+    listed: tuple[HostPath, ...]
+    """Directories of the root that were searched, and every directory of an extra tree."""
+    absent: tuple[HostPath, ...]
+    """Names below the build tree that were looked for and are not there."""
+
+
+# What the image holds -----------------------------------------------------------------------------
+
+
+class Reason(NamedTuple):
+    """Why an entry is in the image."""
+
+    rule: str
+    needed_by: tuple[str, ...]
+
+
+class Extra(NamedTuple):
+    """One name that `-e` brings in."""
+
+    name: ImagePath
+    typeflag: str
+    """As in `Entry`."""
+    source: File | None
+    """A file; or, for a link that was named itself, the file at its end."""
+    linkname: str
+    """A link's text; where `source` is set, the absolute place that it leads to."""
+    reason: Reason
+
+
+class Entry(NamedTuple):
+    """One member of the image; fields as in tar(5)."""
+
+    name: ImagePath
+    typeflag: str
+    """`0` a file, `2` a symbolic link, `5` a directory."""
+    mode: int
+    linkname: str
+    source: File | None
+    """Where a file's bytes come from."""
+    reason: Reason
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the payload; 0 but for files."""
+        return self.source.identity.size_bytes if self.source else 0
+
+
+class Placed(NamedTuple):
+    """Where a program went: what the proof starts from."""
+
+    program: Program
+    name: ImagePath
+
+
+class Tree(NamedTuple):
+    """The image's entries in the byte order of their names, parents before children."""
+
+    entries: tuple[Entry, ...]
+    programs: tuple[Placed, ...]
+
+
+class Defect(NamedTuple):
+    """What is wrong with one file of a finished image."""
+
+    name: ImagePath
+    kind: str
+    """`interpreter`, `library`, `version`, `script`, `link`, `elf`, `entry`, `command`, `digest`; or `unreadable`, of
+    the whole image, without a name."""
+    reason: str
+    remedy: str
+
+
+class Verdict(NamedTuple):
+    """What there is to say of a finished image."""
+
+    defects: tuple[Defect, ...]
+    notices: tuple[Notice, ...]
+    programs: int
+    """ELF programs, static ones included."""
+    libraries: int
+    platforms: tuple[str, ...]
+    """Of the programs, as `linux/amd64`."""
+    libcs: tuple[str, ...]
+    """Of the programs, as `glibc 2.36`."""

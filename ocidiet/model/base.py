@@ -28,25 +28,21 @@ else:
     class _RecordType(type):
         def __new__(mcs, name, bases, namespace):
             if bases:
-                fields = tuple(namespace.get("__annotations__", ()))
-                defaults = {field: namespace.pop(field) for field in fields if field in namespace}
-                namespace["_tail"] = tuple(defaults.values())
-                namespace.update((f, _getter(i, None)) for i, f in enumerate(fields))
-                namespace.update(_fields=fields, _defaults=defaults, __slots__=())
-            return super().__new__(mcs, name, bases or (tuple,), namespace)
+                fields = namespace["_fields"] = tuple(namespace.get("__annotations__", ()))
+                namespace["_defaults"] = {field: namespace[field] for field in fields if field in namespace}
+                namespace["__slots__"] = ()
+                for index, field in enumerate(fields):
+                    namespace[field] = _getter(index, None)
+            return type.__new__(mcs, name, bases or (tuple,), namespace)
 
     class NamedTuple(metaclass=_RecordType):
         __slots__ = ()
         _fields = ()
         _defaults = {}
-        _tail = ()
 
         def __new__(cls, *values, **named):
-            missing = len(cls._fields) - len(values)
-            if named or missing > len(cls._tail) or missing < 0:
+            if named or len(values) != len(cls._fields):
                 values = cls._filled(values, named)
-            elif missing:
-                values += cls._tail[-missing:]
             return tuple.__new__(cls, values)
 
         _make = classmethod(tuple.__new__)

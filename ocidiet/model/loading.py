@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ocidiet.model.base import NamedTuple
-from ocidiet.model.disk import File, Walk
+from ocidiet.model.base import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ocidiet.model import File, Walk
 
 
 class Priority:
@@ -96,10 +98,14 @@ class Rule:
     """musl's etc/ld-musl-ARCH.path."""
     CONFIG = "loader's configuration"
     EXTRA = "extra"
+    INSTALLED = "installed"
+    """Of `--destdir`."""
     PARENT = "directory"
 
     OF_OBJECTS = (ABSOLUTE, RPATH, RUNPATH)
     """Those that an ELF file's own text decides."""
+    ASKED_FOR = (PROGRAM, EXTRA, INSTALLED)
+    """Those of what the user named."""
 
 
 class ReachedBy:

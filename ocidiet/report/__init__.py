@@ -51,7 +51,7 @@ def _why(reason: Reason) -> str:
     more = len(reason.needed_by) - _SHOWN_NEEDERS
     if more > 0:
         who += f" and {more} more"
-    if reason.rule in (Rule.PROGRAM, Rule.EXTRA):
+    if reason.rule in Rule.ASKED_FOR:
         return who
     if reason.rule == Rule.INTERP:
         return f"interpreter of {who}"

@@ -9,9 +9,8 @@ import os
 
 from ocidiet.fs import OpenFile
 from ocidiet.ldcache import Cache
-from ocidiet.model import TYPE_CHECKING, Config, Rule
-from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, about, inherited
-from ocidiet.search.tokens import expand, tokens
+from ocidiet.model import TYPE_CHECKING, Config, NamedTuple, Rule
+from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, inherited, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from ocidiet.errors import OcidietError
     from ocidiet.fs import Root
     from ocidiet.model import ElfFacts, File, Identity, Object, Search, Walk
-    from ocidiet.search.glibc import About
     from ocidiet.search.ldconfig import Simulated
     from ocidiet.search.musl import Musl
 
@@ -48,6 +46,22 @@ LD_SO_CACHE = "/etc/ld.so.cache"
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"
 
+# What loaders before 2.37 look into beside the subdirectories of glibc-hwcaps, whatever the CPU.
+_LEGACY = {
+    (62, 64): ("tls/x86_64/x86_64", "tls/x86_64", "tls", "x86_64/x86_64", "x86_64"),
+    (3, 32): ("tls/i686/sse2", "tls/i686", "tls/sse2", "tls", "i686/sse2", "i686", "sse2"),
+    (183, 64): ("tls/aarch64", "tls", "aarch64"),
+}
+_LEGACY_OF_ALL = ("tls",)
+_LEGACY_ENDED = (2, 37)
+
+_MAX_DIRS = 64
+_PRINTABLE = bytes(range(0x21, 0x7F))
+# Where the loader's own data tells nothing.
+_FALLBACK = {(3, 32): ("/lib", "/usr/lib"), (40, 32): ("/lib", "/usr/lib")}
+_FALLBACK[62, 32] = ("/libx32", "/usr/libx32")
+_FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
+
 
 class Loaders:
     """The loaders of one root; each, and the root's ld.so.cache, is read once."""
@@ -73,7 +87,7 @@ class Loaders:
         known = self._files.abouts.get(interp.file.identity)
         if known is None:
             content = self.content(interp.walk)
-            if b"/etc/ld-musl-" in content:
+            if _banner(content) < 0 and b"/etc/ld-musl-" in content:
                 from ocidiet.search.musl import Musl
 
                 return Musl(self._root, self._search, self._files, interp, content, self.content)
@@ -120,6 +134,71 @@ class Loaders:
         self._root.use(walk)
         with OpenFile(walk.file) as opened:
             return opened.pread(min(walk.file.identity.size_bytes, MAX_LOADER_BYTES), 0)
+
+
+class About(NamedTuple):
+    """What a loader's own data says of it."""
+
+    default_dirs: tuple[str, ...]
+    """In order, without trailing slashes."""
+    lib: str
+    """`$LIB`."""
+    legacy: tuple[str, ...]
+    """Subdirectories that are looked into before a directory itself, on every CPU."""
+    e_flags: int = 0
+    """The loader's own."""
+
+
+def about(loader: bytes, machine: int, bits: int, directory: str, e_flags: int = 0) -> About:
+    """What the loader's bytes tell; `directory` is where its file lies."""
+    found = system_dirs(loader, directory) or _FALLBACK.get((machine, bits), ("/lib64", "/usr/lib64"))
+    whole, _, last = found[0].lstrip("/").rpartition("/")
+    lib = f"{whole}/{last}" if whole else last
+    if whole and lib.encode() + b"\0" not in loader and last.encode() + b"\0" in loader:
+        lib = last
+    legacy = _LEGACY.get((machine, bits), _LEGACY_OF_ALL) if _version(loader) < _LEGACY_ENDED else ()
+    return About(found, lib, legacy, e_flags)
+
+
+def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
+    """The default directories built into a glibc loader, in order, without trailing slashes.
+
+    glibc keeps them as one run of NUL-separated strings, each with a slash at both ends
+    (elf/dl-load.c, `system_dirs`). One alone is a run where it is the loader's own `directory`.
+    """
+    own: tuple[str, ...] = ()
+    at = loader.find(b"/lib")
+    while at >= 0:
+        end = loader.find(b"\0", at)
+        before = loader[max(at - 256, 0) : at]
+        # The first string may stand behind code.
+        start = at - len(before) + len(before.rstrip(_PRINTABLE))
+        run: list[str] = []
+        while loader[start : start + 1] == b"/" and len(run) < _MAX_DIRS:
+            end = loader.find(b"\0", start)
+            text = loader[start:end]
+            if not text.endswith(b"/") or b"lib" not in text or not text.isascii():
+                break
+            run.append(text.decode("ascii").rstrip("/"))
+            start = end + 1
+        if len(run) > 1:
+            return tuple(run)
+        if run == [directory]:
+            own = tuple(run)
+        at = loader.find(b"/lib", max(at + 1, end))
+    return own
+
+
+def _banner(loader: bytes) -> int:
+    """Where a glibc loader says its version: near its end."""
+    return loader.rfind(b" release version ")
+
+
+def _version(loader: bytes) -> tuple[int, ...]:
+    at = _banner(loader)
+    text = loader[at + 17 : at + 24].split(b"\0")[0].rstrip(b".\n") if at >= 0 else b""
+    parts = text.split(b".")[:2]
+    return tuple(map(int, parts)) if len(parts) == 2 and all(map(bytes.isdigit, parts)) else _LEGACY_ENDED
 
 
 def moved(found: Object, beside: str, lib: str) -> str | None:

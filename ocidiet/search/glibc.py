@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from ocidiet.errors import BadElf, OcidietError
 from ocidiet.ldcache import LEGACY
-from ocidiet.model import TYPE_CHECKING, Lookup, NamedTuple, Object, Probe, ReachedBy, Rule
-from ocidiet.search.tokens import expand, origin, tokens
+from ocidiet.model import TYPE_CHECKING, Lookup, Object, Probe, ReachedBy, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from ocidiet.fs import Root
     from ocidiet.ldcache import Cache
     from ocidiet.model import Config, ElfFacts, Search, Walk
-    from ocidiet.search import Read
+    from ocidiet.search import About, Read
     from ocidiet.search.ldconfig import Simulated
 
     How = tuple[str, str, "Object | None", str]
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     Candidate = tuple[str, How]
 
 DF_1_NODEFLIB = 0x800
-_PRINTABLE = bytes(range(0x21, 0x7F))
 _VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 DF_1_PIE = 0x08000000
 HWCAPS = "glibc-hwcaps"
@@ -35,20 +33,9 @@ LEVELS = {
     (21, 64, True): ("power10", "power9"),
     (22, 64, False): ("z17", "z16", "z15", "z14", "z13"),
 }
-# What loaders before 2.37 look into beside them, whatever the CPU.
-_LEGACY = {
-    (62, 64): ("tls/x86_64/x86_64", "tls/x86_64", "tls", "x86_64/x86_64", "x86_64"),
-    (3, 32): ("tls/i686/sse2", "tls/i686", "tls/sse2", "tls", "i686/sse2", "i686", "sse2"),
-    (183, 64): ("tls/aarch64", "tls", "aarch64"),
-}
-_LEGACY_OF_ALL = ("tls",)
-_LEGACY_ENDED = (2, 37)
-
-_MAX_DIRS = 64
-# Where the loader's own data tells nothing.
-_FALLBACK = {(3, 32): ("/lib", "/usr/lib"), (40, 32): ("/lib", "/usr/lib")}
-_FALLBACK[62, 32] = ("/libx32", "/usr/libx32")
-_FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
+# ld.so(8), "Dynamic string tokens".
+_PLATFORM = {62: "x86_64", 3: "i686", 183: "aarch64"}
+_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 # The bits of e_flags in which a library must agree with the loader (sysdeps/*/dl-machine.h,
 # `elf_machine_matches_host`); of the machines behind them, one that has none of them agrees as well.
@@ -56,64 +43,41 @@ _ABI_FLAGS = {243: 0x0006, 258: 0x0007, 8: 0x0400, 40: 0x0600, 21: 0x0003}
 _MAY_BE_UNMARKED = (40, 21)
 
 
-class About(NamedTuple):
-    """What a loader's own data says of it."""
-
-    default_dirs: tuple[str, ...]
-    """In order, without trailing slashes."""
-    lib: str
-    """`$LIB`."""
-    legacy: tuple[str, ...]
-    """Subdirectories that are looked into before a directory itself, on every CPU."""
-    e_flags: int = 0
-    """The loader's own."""
-
-
-def about(loader: bytes, machine: int, bits: int, directory: str, e_flags: int = 0) -> About:
-    """What the loader's bytes tell; `directory` is where its file lies."""
-    found = system_dirs(loader, directory) or _FALLBACK.get((machine, bits), ("/lib64", "/usr/lib64"))
-    whole, _, last = found[0].lstrip("/").rpartition("/")
-    lib = f"{whole}/{last}" if whole else last
-    if whole and lib.encode() + b"\0" not in loader and last.encode() + b"\0" in loader:
-        lib = last
-    legacy = _LEGACY.get((machine, bits), _LEGACY_OF_ALL) if _version(loader) < _LEGACY_ENDED else ()
-    return About(found, lib, legacy, e_flags)
-
-
-def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
-    """The default directories built into a glibc loader, in order, without trailing slashes.
-
-    glibc keeps them as one run of NUL-separated strings, each with a slash at both ends
-    (elf/dl-load.c, `system_dirs`). One alone is a run where it is the loader's own `directory`.
-    """
-    own: tuple[str, ...] = ()
-    at = loader.find(b"/lib")
-    while at >= 0:
-        end = loader.find(b"\0", at)
-        before = loader[max(at - 256, 0) : at]
-        # The first string may stand behind code.
-        start = at - len(before) + len(before.rstrip(_PRINTABLE))
-        run: list[str] = []
-        while loader[start : start + 1] == b"/" and len(run) < _MAX_DIRS:
-            end = loader.find(b"\0", start)
-            text = loader[start:end]
-            if not text.endswith(b"/") or b"lib" not in text or not text.isascii():
+def expand(text: str, values: dict[str, str]) -> str:
+    """`text` with `$NAME` and `${NAME}` replaced from `values`; unknown ones stay as they are."""
+    if "$" not in text:
+        return text
+    done, rest = "", text
+    while True:
+        before, dollar, rest = rest.partition("$")
+        done += before
+        if not dollar:
+            return done
+        for name, value in values.items():
+            if rest.startswith("{" + name + "}"):
+                done, rest = done + value, rest[len(name) + 2 :]
                 break
-            run.append(text.decode("ascii").rstrip("/"))
-            start = end + 1
-        if len(run) > 1:
-            return tuple(run)
-        if run == [directory]:
-            own = tuple(run)
-        at = loader.find(b"/lib", max(at + 1, end))
-    return own
+            if rest.startswith(name) and rest[len(name) : len(name) + 1] not in _WORD:
+                done, rest = done + value, rest[len(name) :]
+                break
+        else:
+            done += "$"
 
 
-def _version(loader: bytes) -> tuple[int, ...]:
-    at = loader.find(b" release version ")
-    text = loader[at + 17 : at + 24].split(b"\0")[0].rstrip(b".\n") if at >= 0 else b""
-    parts = text.split(b".")[:2]
-    return tuple(map(int, parts)) if len(parts) == 2 and all(map(bytes.isdigit, parts)) else _LEGACY_ENDED
+def origin(owner: Object) -> str:
+    """`$ORIGIN`: of a program the directory of the file itself, of a library that of its path as opened."""
+    path = owner.walk.real if owner.rule == Rule.PROGRAM else owner.path
+    return path.rpartition("/")[0] or "/"
+
+
+def tokens(directory: str, lib: str, machine: int) -> dict[str, str]:
+    """What each token stands for, `directory` being the origin and `lib` the loader's `$LIB`."""
+    values = {"ORIGIN": directory}
+    if lib:
+        values["LIB"] = lib
+    if machine in _PLATFORM:
+        values["PLATFORM"] = _PLATFORM[machine]
+    return values
 
 
 def inherited(by: Object) -> Object | None:
@@ -151,7 +115,8 @@ class Glibc:
         self._library_path = search.library_path.replace(";", ":")
         self._path_has_tokens = "$" in search.library_path
         # What was found for names whose search depended on nothing but the name.
-        self._plain: dict[tuple[str, int, int, str], Lookup] = {}
+        self._plain: dict[tuple[int, int, str], dict[str, Object]] = {}
+        self._in_vain: dict[tuple[str, int, int, str], Lookup] = {}
         self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     # What a loaded object serves ----------------------------------------------------------------
@@ -159,7 +124,7 @@ class Glibc:
     def names(self, found: Object, mapped: Object) -> Iterable[str]:
         """The names that `mapped` serves from now on, because it was opened as `found`."""
         soname = mapped.facts.soname
-        return (found.name, found.path, soname) if soname else (found.name, found.path)
+        return (found.name, found.walk.path, soname) if soname else (found.name, found.walk.path)
 
     def is_loader(self, _name: str) -> bool:
         """Whether a name is the loader's whatever it was opened as: to glibc none is."""
@@ -184,19 +149,30 @@ class Glibc:
     def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
         """What serves `name`, or the search that found nothing: as `lookup`, but done once for all
         whose own path lists have no part in it."""
-        facts = by.facts
-        if "/" in name or facts.runpath is not None or facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
-            plain = False
-        else:
-            plain = by.rpath_next is None and facts.rpath is None
-        if not plain:
+        known = self.known(by, level)
+        if known is None or "/" in name:
             lookup = self.lookup(name, by, main, level)
             return lookup.found or lookup
-        key = (name, facts.machine, facts.bits, level)
-        known = self._plain.get(key)
-        if known is None:
-            known = self._plain[key] = self.lookup(name, by, main, level)
-        return known.found or Lookup(name, by, known.probes, None)
+        if name in known:
+            return known[name]
+        key = (name, by.facts.machine, by.facts.bits, level)
+        vain = self._in_vain.get(key)
+        if vain is None:
+            lookup = self.lookup(name, by, main, level)
+            if lookup.found is not None:
+                known[name] = lookup.found
+                return lookup.found
+            vain = self._in_vain[key] = lookup
+        return Lookup(name, by, vain.probes, None)
+
+    def known(self, by: Object, level: str) -> dict[str, Object] | None:
+        """What was found for all whose own path lists have no part in it; None if `by` is none of them."""
+        facts = by.facts
+        if facts.rpath is not None or facts.runpath is not None or by.rpath_next is not None:
+            return None
+        if facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
+            return None
+        return self._plain.setdefault((facts.machine, facts.bits, level), {})
 
     def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best

@@ -7,8 +7,7 @@ import os
 from ocidiet import ldconf
 from ocidiet.errors import OcidietError
 from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, Rule
-from ocidiet.search.glibc import Passed
-from ocidiet.search.tokens import origin
+from ocidiet.search.glibc import Passed, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +91,9 @@ class Musl:
         if lookup.found is not None and self._is_libc(lookup.found):
             return self._interp
         return lookup.found or lookup
+
+    def known(self, _by: Object, _level: str) -> None:
+        """None: every path list counts."""
 
     def _is_libc(self, found: Object) -> bool:
         """Whether a library is taken for a second libc, and musl itself for it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import InputError, PlaceConflict
-from ocidiet.fs import made
+from ocidiet.fs import MAX_LINKS, made
 from ocidiet.ldcache import CacheEntry, render
 from ocidiet.model import (
     TYPE_CHECKING,
@@ -29,8 +29,9 @@ from ocidiet.model import (
     Walk,
     below,
 )
-from ocidiet.search import DF_1_NODEFLIB, moved
-from ocidiet.tree.layout import Layout, layout_of, normal
+from ocidiet.search import moved
+from ocidiet.tree.askers import asked, askers_of, place_in, skip_defaults, told
+from ocidiet.tree.layout import Layout, end, layout_of, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +63,9 @@ class _Builder:
         self.askers = askers
         self.only = only
         self.entries: dict[str, Entry] = {}
-        # What a file or link in the image leads to, and the first place of each file.
+        # Links that were taken as they are, by their place: perhaps one is to a directory.
+        self.ways: dict[str, ImagePath] = {}
+        # What a file or link in the image leads to (a text, if taken as it is), and the first place of each file.
         self.leads: dict[str, object] = {}
         self.first: dict[object, ImagePath] = {}
         # What the image's own ld.so.cache must tell of: (name, path, subdirectory) and whose it is.
@@ -72,43 +75,70 @@ class _Builder:
         self.reaching: set[str] = set()
         self.taken = taken
 
+    def settle(self, name: ImagePath) -> ImagePath:
+        """Where an entry asked for at `name` stands: no directory above it is a link."""
+        name, links = self.layout.settle(name), 0
+        at = name.find("/")
+        while at >= 0:
+            way = self.ways.get(name[:at])
+            if way is not None and links < MAX_LINKS:
+                name, links = self.layout.settle(ImagePath((way + name[at:]).lstrip("/"))), links + 1
+                at = -1
+            at = name.find("/", at + 1)
+        return name
+
+    def lead(self, name: str, lead: object) -> object:
+        """To what a `lead` at `name` leads, whatever links are on the way."""
+        for _ in range(MAX_LINKS):
+            if not isinstance(lead, str):
+                break
+            name = self.settle(end(name, lead))
+            following = self.leads.get(name)
+            if following is None:
+                break
+            lead = following
+        return lead
+
     def put(self, name: ImagePath, typeflag: str, source: File | None, text: str, lead: object, why: Reason) -> None:
         if typeflag == "5" and not self.layout.brings(name):
+            return
+        mode = {"2": MODE_LINK, "5": _MODES_OF_DIRS.get(name, MODE_DIR)}.get(typeflag, MODE_FILE)
+        if source is not None and source.executable:
+            mode = MODE_PROGRAM
+        entry = Entry(name, typeflag, mode, text, source, why)
+        if typeflag != "5" and self.layout.stands(entry):
             return
         refused = self.layout.refuses(name, typeflag)
         if name.rpartition("/")[2].startswith(".wh."):
             refused = f"/{name} would delete files of a base image"
         if refused:
             raise InputError((*why.needed_by, f"/{name}")[0], refused)
-        mode = {"2": MODE_LINK, "5": _MODES_OF_DIRS.get(name, MODE_DIR)}.get(typeflag, MODE_FILE)
-        if source is not None and source.executable:
-            mode = MODE_PROGRAM
-        entry = Entry(name, typeflag, mode, text, source, why)
         there = self.entries.get(name)
         if there is None:
             self.entries[name] = entry
             self.leads[name] = lead
         elif typeflag == "5" and there.typeflag == "5":
             return
-        elif self.leads[name] != lead and (typeflag, text) != ("2", there.linkname):
+        elif self.lead(name, self.leads[name]) != self.lead(name, lead) and (typeflag, text) != ("2", there.linkname):
             if name in self.reaching and self.layout.has_cache:
                 raise _Taken(name)
-            raise PlaceConflict(name, _told(there), _told(entry))
+            raise PlaceConflict(name, told(there), told(entry))
 
     def file(self, name: ImagePath, file: File, why: Reason) -> ImagePath:
         """Place `file`; a second name of it is a link to the first. Returns where the bytes are."""
-        name = self.layout.settle(name)
+        name = self.settle(name)
         lead = file.identity[:2]
         first = self.first.setdefault(lead, name)
         if first == name or self.layout.same(first, name):
             self.put(name, "0", file, "", lead, why)
             return name
         self.put(name, "2", None, self.layout.text(name, first), lead, why)
-        return first
+        there = self.entries.get(name)
+        return name if there is not None and there.typeflag == "0" else first
 
     def link(self, name: ImagePath, target: str, file: File, why: Reason) -> None:
         """A link at `name` to the absolute place `target`, or `file` itself where a link could not stand."""
-        name, to = self.layout.settle(name), self.layout.settle(ImagePath(target[1:]))
+        name, to = self.settle(name), self.settle(ImagePath(target[1:]))
         if self.layout.same(name, to):
             if name != to:
                 self.put(name, "0", file, "", file.identity[:2], why)
@@ -116,7 +146,7 @@ class _Builder:
         self.put(name, "2", None, self.layout.text(name, to), file.identity[:2], why)
 
     def why(self, found: Object) -> Reason:
-        return Reason(found.rule, tuple(self.askers[_asked(found)]))
+        return Reason(found.rule, tuple(self.askers[asked(found)]))
 
     # Programs ---------------------------------------------------------------------------------
 
@@ -137,15 +167,19 @@ class _Builder:
         return Placed(program, name)
 
     def interp(self, found: Object) -> None:
-        if self.only is None or found.name in self.only:
+        if self.comes(found):
             walk = found.walk
             wanted = normal(walk.path)
             self.literal(walk, wanted, self.why(found), links=wanted == walk.hops[0].path)
 
+    def comes(self, found: Object) -> bool:
+        """Whether what the root has comes along: no base serves it."""
+        return self.only is None or found.name in self.only
+
     def objects(self, program: Program, main: str) -> None:
         """All that the program at `main` needs."""
         for part in (program, *program.levels):
-            self.no_defaults = _skip_defaults(part)
+            self.no_defaults = skip_defaults(part)
             # Where the image's loader will open each object: `$ORIGIN` counts from there.
             opened = {id(part.main): main}
             if part.interp is not None:
@@ -153,7 +187,7 @@ class _Builder:
                 opened[id(part.interp)] = part.interp.path
             for found in part.objects:
                 opened[id(found)] = self.library(found, part, opened)
-            for config in part.configs:
+            for config in part.configs if part.interp is None or self.comes(part.interp) else ():
                 self.literal(config.walk, config.walk.path, Reason(Rule.CONFIG, (config.needed_by,)))
         for run in program.runs:
             path = run.main.path
@@ -167,24 +201,24 @@ class _Builder:
         why = self.why(found)
         real = found.walk.hops[0].path
         of_build = below(real, self.places.build_tree)
-        if self.only is not None and not of_build and found.name not in self.only:
+        if not of_build and not self.comes(found):
             return found.path
         if found.owner is not None:
             beside = opened[id(found.owner)].rpartition("/")[0] or "/"
             place = moved(found, beside, program.lib)
             if place is not None:
                 place = normal(place)
-                if of_build or below(place, self.places.build_tree):
+                # What lies beside a program that is put elsewhere goes along with it.
+                moves = found.owner.rule == Rule.PROGRAM and place not in (normal(found.path), real)
+                if of_build or moves or below(place, self.places.build_tree):
                     self.file(ImagePath(place[1:]), found.file, why)
                     return place
                 return self.literal(found.walk, place, why)
         if of_build and found.rule != Rule.ABSOLUTE:
             directory = self.places.library_dir or self.default_dir(program.default_dirs)
-            place = _in(directory, found)
+            place = place_in(directory, found)
             self.file(ImagePath(place[1:]), found.file, why)
-            if directory in program.default_dirs:
-                return place
-            return self.reached(found, program, place, why)
+            return place if directory in program.default_dirs else self.reached(found, program, place, why)
         return self.kept(found, program, why)
 
     def kept(self, found: Object, program: Program, why: Reason) -> str:
@@ -193,7 +227,7 @@ class _Builder:
         canonical, literal = walk.hops[0].path, normal(walk.path)
         if found.rule not in (Rule.LIBRARY_PATH, Rule.LD_SO_CACHE, Rule.DEFAULT):
             return self.literal(walk, literal, why)
-        usable = [_in(directory, found) for directory in program.default_dirs]
+        usable = [place_in(directory, found) for directory in program.default_dirs]
         wanted = next((path for path in (canonical, literal) if path in usable), None)
         if wanted is not None and id(found) not in self.no_defaults:
             return self.literal(walk, wanted, why)
@@ -217,11 +251,11 @@ class _Builder:
         """See to it that the loader, which would not look there, finds what stands at `place`: by a link
         in a default directory, or where that cannot serve by an ld.so.cache. Returns the path that it
         opens."""
-        wanted = _in(self.default_dir(program.default_dirs), found)
+        wanted = place_in(self.default_dir(program.default_dirs), found)
         facts = found.facts
         origin = any("ORIGIN" in (text or "") for text in (facts.rpath, facts.runpath))
-        name = self.layout.settle(ImagePath(wanted[1:]))
-        there = self.leads.get(name)
+        name = self.settle(ImagePath(wanted[1:]))
+        there = self.lead(name, self.leads.get(name))
         taken = name in self.taken or (there is not None and there != found.file.identity[:2])
         if taken or id(found) in self.no_defaults or (origin and self.layout.has_cache):
             self.cached[found.name, place, found.subdir] = found
@@ -252,7 +286,7 @@ class _Builder:
         entries = [
             CacheEntry(
                 name,
-                "/" + self.layout.settle(ImagePath(place[1:])),
+                "/" + self.settle(ImagePath(place[1:])),
                 of.facts.machine,
                 of.facts.bits,
                 subdir.rpartition("/")[2],
@@ -261,7 +295,7 @@ class _Builder:
         ]
         source = made(HostPath("/etc/ld.so.cache"), render(entries, found.facts.little_endian))
         why = Reason(Rule.CONFIG, tuple(dict.fromkeys(f.name for f in self.cached.values())))
-        self.put(self.layout.settle(ImagePath("etc/ld.so.cache")), "0", source, "", source.identity[:2], why)
+        self.put(self.settle(ImagePath("etc/ld.so.cache")), "0", source, "", source.identity[:2], why)
 
     # Extra files ------------------------------------------------------------------------------
 
@@ -271,7 +305,7 @@ class _Builder:
             self.link(name, extra.linkname, source, extra.reason)
             return
         lead = source.identity[:2] if source is not None else extra.linkname
-        self.put(self.layout.settle(name), extra.typeflag, source, extra.linkname, lead, extra.reason)
+        self.put(self.settle(name), extra.typeflag, source, extra.linkname, lead, extra.reason)
 
     def parents(self) -> None:
         for link, text in self.layout.links():
@@ -283,50 +317,13 @@ class _Builder:
                 if there is None:
                     self.put(ImagePath(above), "5", None, "", None, Reason(Rule.PARENT, ()))
                 elif there.typeflag != "5":
-                    raise PlaceConflict(above, _told(there), (name, "needs a directory there"))
+                    raise PlaceConflict(above, told(there), (name, "needs a directory there"))
                 above = above.rpartition("/")[0]
             twin = self.entries.get("usr/" + name)
             if twin is None or entry.typeflag == "5" or not self.layout.same(name, twin.name):
                 continue
-            if self.leads[twin.name] != self.leads[name]:
-                raise PlaceConflict(name, _told(entry), _told(twin))
-
-
-def _in(directory: str, found: Object) -> str:
-    return "/".join(part for part in (directory, found.subdir, found.name) if part)
-
-
-def _skip_defaults(program: Program) -> set[int]:
-    """The objects, by `id`, that are asked for by one who looks into no default directory (DF_1_NODEFLIB)."""
-    if not any(by.facts.flags_1 & DF_1_NODEFLIB for by in (program.main, *program.objects)):
-        return set()
-    asked = (edge for edge in program.edges if edge.needed_by.facts.flags_1 & DF_1_NODEFLIB)
-    return {id(edge.found) for edge in asked if edge.found.rule == Rule.LD_SO_CACHE}
-
-
-def _told(entry: Entry) -> tuple[str, str]:
-    who = ", ".join(entry.reason.needed_by)
-    what = entry.source.path if entry.source else f"link to {entry.linkname}" if entry.linkname else "directory"
-    return what, f"{entry.reason.rule} {who}".strip()
-
-
-def _asked(found: Object) -> object:
-    return found.rule == Rule.INTERP, found.file.identity[:2]
-
-
-def _askers(programs: Iterable[tuple[Source, Program]]) -> dict[object, dict[str, None]]:
-    """For each library the names of those that need it, for each interpreter its programs', in order."""
-    askers: dict[object, dict[str, None]] = {}
-    for source, program in programs:
-        main = (source.dest or program.main.walk.spelled).rpartition("/")[2]
-        for part in program.parts():
-            if part.interp is not None:
-                askers.setdefault(_asked(part.interp), {})[main] = None
-            for by, _, found in part.edges:
-                if found is not part.interp:
-                    name = main if by is program.main else by.name.rpartition("/")[2]
-                    askers.setdefault(_asked(found), {})[name] = None
-    return askers
+            if self.lead(twin.name, self.leads[twin.name]) != self.lead(name, self.leads[name]):
+                raise PlaceConflict(name, told(entry), told(twin))
 
 
 def assemble(
@@ -340,12 +337,21 @@ def assemble(
     """The image's tree. With a `base` it is a layer over that; `only` are then the names of libraries and
     interpreters that come along, those of the build tree always do. Raises `PlaceConflict` for two
     files in one place, `InputError` for a name that an image must not hold."""
-    added, askers, taken = list(added), _askers(programs), set[str]()
+    added, askers, taken = list(added), askers_of(programs), set[str]()
+    installed = [extra for extra in added if extra.reason.rule == Rule.INSTALLED]
     while True:
         builder = _Builder(root, places, layout_of(places.layout, root, base), askers, only, taken)
         try:
+            builder.ways.update(
+                (builder.layout.settle(extra.name), end(extra.name, extra.linkname))
+                for extra in added
+                if extra.typeflag == "2" and extra.source is None
+            )
+            # An installed tree comes as it is, links and hard links too.
+            for extra in installed:
+                builder.extra(extra)
             placed = tuple([builder.program(source, program) for source, program in programs])
-            for extra in added:
+            for extra in added[len(installed) :]:
                 builder.extra(extra)
             builder.cache()
             builder.parents()

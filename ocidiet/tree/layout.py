@@ -10,12 +10,16 @@ stacked, not added, it would hide such a link. The other layouts are for layers:
 
 from __future__ import annotations
 
-from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath
+from ocidiet.errors import PlaceConflict
+from ocidiet.fs import OpenFile
+from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath, Rule
+from ocidiet.tree.askers import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ocidiet.fs import Root
+    from ocidiet.model import Entry, File
 
 # Directories that some base image holds as a link to another.
 MAYBE_LINKS = frozenset(
@@ -55,6 +59,11 @@ def normal(path: str) -> str:
     return "/" + "/".join(parts)
 
 
+def end(name: str, text: str) -> ImagePath:
+    """The place to which a link at `name` leads."""
+    return ImagePath(normal(text if text.startswith("/") else f"/{name}/../{text}")[1:])
+
+
 class Layout:
     """Names are places in the image; a subclass is one layout."""
 
@@ -78,6 +87,12 @@ class Layout:
         """Whether the image has an entry for a directory that something stands in."""
         del directory
         return True
+
+    def stands(self, entry: Entry) -> bool:
+        """Whether the base has this file or link already. Raises `PlaceConflict` where it has another, and
+        nobody asked for the place."""
+        del entry
+        return False
 
     def may_be_link(self, directory: str) -> bool:
         """Whether a directory may be a link where the image is used: no way leads out of it by `..`."""
@@ -187,7 +202,30 @@ class OnBase(Layout):
         return f"/{name} is a {_KINDS.get(kind, kind)} of the base image, and would be replaced"
 
     def brings(self, directory: ImagePath) -> bool:
-        return self._base.look(f"/{directory}").kind != "dir"
+        return self._base.directory(f"/{directory}").kind != "dir"
+
+    def stands(self, entry: Entry) -> bool:
+        path = f"/{entry.name}"
+        look = self._base.look(path)
+        text = look.target if look.kind == "link" and entry.source is None else None
+        if text is not None and end(entry.name, text) == end(entry.name, entry.linkname):
+            return True
+        if look.kind not in ("file", "link") or entry.reason.rule in Rule.ASKED_FOR:
+            return False
+        there = self._base.walk(path).file
+        if entry.source is None or there is None or not _same_bytes(there, entry.source):
+            conflict = PlaceConflict(entry.name, (self._base.spell(path), "the base image's"), told(entry))
+            conflict.hint = "--library-dir puts the build tree's libraries elsewhere"
+            raise conflict
+        return True
+
+
+def _same_bytes(one: File, other: File, at_once: int = 1 << 20) -> bool:
+    size = one.identity.size_bytes
+    if size != other.identity.size_bytes:
+        return False
+    with OpenFile(one) as a, OpenFile(other) as b:
+        return all(a.pread(at_once, at) == b.pread(at_once, at) for at in range(0, size, at_once))
 
 
 _KINDS = {"dir": "directory", "special": "device or socket"}

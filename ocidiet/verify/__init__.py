@@ -6,13 +6,12 @@ Accepts or refuses; never changes the tree. Page `image` judges finished images,
 from __future__ import annotations
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import LackingVersions, OcidietError, shown
+from ocidiet.errors import BadElf, LackingVersions, MissingLibraries, OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import MERGED, TYPE_CHECKING, HostPath, Program, Search, Tree, Walk
-from ocidiet.verify.versions import Judge
+from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Lack, Program, Search, Tree, Walk
 
 if TYPE_CHECKING:
-    from ocidiet.model import Entry
+    from ocidiet.model import Entry, Lookup, Object
 
 
 class TreeRoot(Root):
@@ -56,8 +55,18 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
     """Raise an `OcidietError` unless every program of `tree` finds, inside the image, the very
     files that it was meant to have, or for those that stay away the base's. `facts` and `search` are
     those of the walk that made the tree; no LD_LIBRARY_PATH is set inside."""
-    resolver, named = _inside(tree, facts, search, base)
-    inside = resolver.resolve(named, " inside the image")
+    root, resolver, named = _inside(tree, facts, search, base)
+    inside = resolver.explore(named)
+    missing: dict[str, list[Lookup]] = {}
+    for placed, proven in zip(tree.programs, inside.programs, strict=True):
+        # What a library went without then, it may go without here: who opens it will have it loaded.
+        excused = {lookup.name for lookup in Closure((placed.program,)).missing}
+        lookups = [lookup for lookup in Closure((proven,)).missing if lookup.name not in excused]
+        if lookups:
+            missing[f"/{placed.name}"] = lookups
+    if missing:
+        told = [lookup for lookups in missing.values() for lookup in lookups]
+        raise MissingLibraries(told, [*missing], " inside the image", root.spell)
     ours = {entry.source.identity[:2] for entry in tree.entries if entry.source is not None}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         meant, served = _served(placed.program), _served(proven)
@@ -79,7 +88,7 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
 
 def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
     """The names of libraries and interpreters that neither `tree` nor the `base` below it serves."""
-    resolver, named = _inside(tree, facts, search, base)
+    _, resolver, named = _inside(tree, facts, search, base)
     inside = resolver.explore(named)
     names = {lookup.name for lookup in inside.missing}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
@@ -96,11 +105,13 @@ def _started(part: Program, program: Program) -> tuple[str, str]:
     return "" if part.main is program.main else part.main.path, part.level
 
 
-def _inside(tree: Tree, facts: Facts, search: Search, base: Root | None) -> tuple[Resolver, list[tuple[str, Walk]]]:
+def _inside(
+    tree: Tree, facts: Facts, search: Search, base: Root | None
+) -> tuple[Root, Resolver, list[tuple[str, Walk]]]:
     root = TreeRoot(tree, base)
     alone = Search(HostPath("/"), "", search.preload, search.hwcaps, search.dlopen, False)
     named = [("/" + placed.name, root.walk("/" + placed.name)) for placed in tree.programs]
-    return Resolver(root, facts, alone), named
+    return root, Resolver(root, facts, alone), named
 
 
 def _served(program: Program) -> dict[tuple[object, str, str], tuple[object, str]]:
@@ -116,3 +127,68 @@ def _served(program: Program) -> dict[tuple[object, str, str], tuple[object, str
             if id(by) in files:
                 served[files[id(by)][0], name, part.level] = files[id(found)]
     return served
+
+
+# Symbol versions --------------------------------------------------------------------------------
+
+
+class Judge:
+    """Looks at programs: what each object needs of another is provided by what is loaded; a lack is told once.
+
+    Law: glibc's elf/dl-version.c. An object that provides no versions at all satisfies every need (the loader
+    says so aloud, and goes on); musl's loader compares none.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._known: dict[tuple[object, object], tuple[Lack, ...]] = {}
+        self.unversioned: dict[tuple[str, str], None] = {}
+        """Paths of who needs versions, and of the object that provides none at all."""
+
+    def lacks(self, program: Program) -> list[Lack]:
+        """The versions for which loaders, on whatever CPU, would refuse `program`."""
+        return [lack for part in program.parts() if part.lib for lack in self._part(part)]
+
+    def _part(self, program: Program) -> list[Lack]:
+        objects = [found for found in (program.main, program.interp, *program.objects) if found is not None]
+        served = {edge.name: edge.found for edge in reversed(program.edges)}
+        for found in objects:
+            if found.facts.soname:
+                served.setdefault(found.facts.soname, found)
+        lacks: list[Lack] = []
+        for by in objects:
+            if by.facts.version_tables:
+                try:
+                    for file, versions in self._facts.versions(by).needs:
+                        # A file that was not found is told as such.
+                        if file in served:
+                            lacks += self._pair(by, served[file], file, versions)
+                except BadElf:
+                    pass  # tables that lead nowhere: nothing can be said of them
+        return lacks
+
+    def _pair(self, by: Object, found: Object, file: str, versions: frozenset[int]) -> tuple[Lack, ...]:
+        provides = self._facts.versions(found).provides
+        if provides is None:
+            self.unversioned[by.path, found.path] = None
+            return ()
+        if versions <= provides:
+            return ()
+        key = (by.file.identity, found.file.identity)
+        known = self._known.get(key)
+        if known is None:
+            absent = sorted(versions - provides)
+            known = self._known[key] = tuple([self._told(by, found, file, hashed) for hashed in absent])
+        return known
+
+    def _told(self, by: Object, found: Object, file: str, hashed: int) -> Lack:
+        version, symbol = self._facts.version_needed(by, file, hashed)
+        family = version.partition("_")[0]
+        kin = [name for name in self._facts.versions_provided(found) if name.partition("_")[0] == family]
+        return Lack(by, version, found, max(kin, key=number, default=""), symbol)
+
+
+def number(version: str) -> list[int]:
+    """What orders the versions of one family: `GLIBC_2.9` before `GLIBC_2.36`."""
+    parts = version.rpartition("_")[2].split(".")
+    return [int(part) if part.isascii() and part.isdigit() and len(part) < 9 else -1 for part in parts]

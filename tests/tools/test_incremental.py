@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CHECKOUT, done, need, run
+from tests.support import CHECKOUT, PYTHON, done, need, run
 from tests.tools import events
-from tests.tools.events import EVENTS, LINK, REQUEST, RUNPATH, Event, Ran, check
+from tests.tools.events import EVENTS, LINK, NEW, REQUEST, RUNPATH, SETTLED, Event, Ran, check
 
 TOOL = ["python3", "-IS", "../tool/ocidiet/__main__.py"]
 """Through PATH, in work/."""
@@ -177,3 +177,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_incremental_events(template: Path, tmp_path: Path, column: type[Project], event: Event) -> None:
     check(column(tmp_path, template).settled(), event)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.column)
+def test_incremental_what_changes_behind_the_tool_s_last_look_is_not_lost(
+    template: Path, tmp_path: Path, column: type[Project]
+) -> None:
+    """What it had read is in the image; the next build has the rest."""
+    project = column(tmp_path, template).settled()
+    events.write("work/conf/a")(project)
+    edit = "cat $HOME/spare/libgreet.so.1 >$ROOT/opt/greet/libgreet.so.1.0"
+    events.python_is(f'{PYTHON} "$@" && {edit}')(project)
+    assert project.build().steps == NEW
+    events.as_before(project)
+    assert (project.build().steps, project.build().steps) == (NEW, SETTLED)
+    assert project.tar.read_bytes() == project.from_scratch()

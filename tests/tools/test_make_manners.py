@@ -389,6 +389,26 @@ def test_parallel_two_images_and_two_goals(work: Path) -> None:
     assert (work / "a.tar").read_bytes() == direct(work, "-b", "pa:/usr/local/bin/pa")
 
 
+def test_parallel_two_makes_of_one_image(work: Path) -> None:
+    """As from two terminals: both succeed, the image is whole, and then there is nothing to do."""
+    written(work, HELLO)
+    for turn in range(5):
+        with (work / "hello").open("ab") as program:
+            program.write(b"\0")
+        makes = [
+            subprocess.Popen(
+                ["make", "image"], cwd=work, env=clean_env(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+            for _ in range(3)
+        ]
+        ends = [(process.communicate()[1], process.returncode) for process in makes]
+        assert ends == [(b"", 0)] * 3, turn
+        assert (work / "hello.tar").read_bytes() == direct(work, "-b", "hello:/usr/local/bin/hello")
+        assert names(work) == ["Makefile", "hello", *COMPANIONS]
+        made(work, "image")
+        assert made(work, "image") == NOTHING
+
+
 def test_recursive_make(work: Path) -> None:
     """Flags come down through MAKEFLAGS, among the outer make's own."""
     written(work, "top: ; @$(MAKE) --no-print-directory -C sub image\n")

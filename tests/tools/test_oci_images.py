@@ -289,6 +289,14 @@ def test_several_programs_start_none_and_it_is_told(tmp_path: Path) -> None:
     assert "Entrypoint" not in image_of(tmp_path / "x.oci")[1]["config"]
 
 
+def test_an_installed_program_starts_and_its_plugins_do_not(tmp_path: Path) -> None:
+    cc(tmp_path / "stage/usr/bin/app")
+    library(tmp_path / "stage/usr/lib/app/plugin.so")
+    pack(tmp_path, "--destdir", "stage", "--oci", "x.oci", "--layers", "auto")
+    assert image_of(tmp_path / "x.oci")[1]["config"]["Entrypoint"] == ["/usr/bin/app"]
+    assert ocidiet("verify", "x.oci", cwd=tmp_path).returncode == 0
+
+
 def test_programs_of_a_foreign_machine_are_for_it(tmp_path: Path) -> None:
     compiler = "arm-linux-gnueabihf-gcc"
     cc(tmp_path / "hello", HELLO, "-static", compiler=compiler)

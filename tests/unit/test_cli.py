@@ -482,7 +482,7 @@ def test_depfile_names_the_tool_s_own_files(tool: Any, cwd: str) -> None:
     assert tool("-t", "i.tar", "-e", "f:/f", "--depfile", "d") == (0, "", "")
     own = {
         f"{CHECKOUT}/ocidiet/{name}.py"
-        for name in ("__init__", "cli/pack", "depfile", "extras", "fs/disk", "model/disk", "tar")
+        for name in ("__init__", "cli/pack", "depfile", "extras", "fs/disk", "model/loading", "tar")
     }
     assert own - set(prerequisites(Path(cwd, "d"))) == set()
 
@@ -640,12 +640,12 @@ NOTICES = (Notice("all\nbad", True), Notice("by the way", False))
 def test_warning_is_told_always_and_a_note_with_v(
     tool: Any, argv: list[str], verbose: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Resolver.explore if argv[0] in options.VERBS else Resolver.resolve
+    made = Resolver.explore
 
-    def with_notices(self: Resolver, named: Any, *where: str) -> Closure:
-        return Closure(made(self, named, *where).programs, NOTICES)
+    def with_notices(self: Resolver, named: Any) -> Closure:
+        return Closure(made(self, named).programs, NOTICES)
 
-    monkeypatch.setattr(Resolver, made.__name__, with_notices)
+    monkeypatch.setattr(Resolver, "explore", with_notices)
     code, _, err = tool(
         *argv, "=/bin/whole:/whole"[: None if argv[0] == "-t" else 11], "--root", "sysroot", *["-v"] * verbose
     )

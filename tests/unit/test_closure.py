@@ -13,7 +13,7 @@ from ocidiet import elf
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Closure, ElfFacts, HostPath, Program, Search
+from ocidiet.model import Closure, ElfFacts, HostPath, Notice, Program, Search
 from tests.unit.elfmaker import AARCH64, INTERP, LOADER, lay, make, program
 
 Names = Mapping[str, bytes | str | None]
@@ -255,6 +255,14 @@ def test_interpreter_that_is_none_is_missing(tmp_path: Path, names: Names, outco
         "  /opt/ld, needed by /main",
         f"    interpreter /opt/ld  {outcome}",
     ]
+
+
+def test_program_that_sets_its_user_is_told_that_it_will_not(tmp_path: Path) -> None:
+    root = DiskRoot(lay(tmp_path, {"/main": make(dynamic=False), "/plain": make(dynamic=False)}), Record())
+    (tmp_path / "main").chmod(0o4755)
+    resolver = Resolver(root, Facts(), Search(HostPath("/")))
+    told = [resolver.explore([(path, root.walk(path))]).notices for path in ("/main", "/plain")]
+    assert told == [(Notice("/main: is set-user-ID or set-group-ID here; in the image it is not", True),), ()]
 
 
 def test_chain_of_libraries_needs_neither_stack_nor_time(tmp_path: Path) -> None:

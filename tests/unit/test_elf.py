@@ -423,6 +423,12 @@ def test_dlopen_notes_named_by_many_headers_are_read_up_to_a_bound() -> None:
     assert (len(facts.dlopen_notes), peak < 8 << 20) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["pthread_cancel", "pthread_exit", "thrd_exit", "backtrace", "exit"])
+def test_each_name_that_unwinds_the_stack_is_seen(name: str) -> None:
+    strings = b"\0libc.so.6\0" + name.encode() + b"\0"
+    assert parse(large([(1, 1), (14, 1)], strings)).may_unwind is (name != "exit")
+
+
 def test_symbols_mapped_from_outside_the_file_are_not_read() -> None:
     names = large([(6, 2**41), (14, 0)], b"pthread_exit\0")
     data = with_headers(names, b"", struct.pack("<IIQQQQQQ", 1, 6, 2**63, 2**41, 0, 2**40, 0, 0))

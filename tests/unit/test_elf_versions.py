@@ -14,7 +14,7 @@ from ocidiet import elf
 from ocidiet.elf import versions
 from ocidiet.errors import BadElf
 from ocidiet.model import ElfFacts
-from ocidiet.verify.versions import number
+from ocidiet.verify import number
 from tests.support import cc, library
 
 

@@ -13,8 +13,8 @@ from ocidiet.errors import BadElf, OcidietError
 from ocidiet.fs import Look
 from ocidiet.ldcache import Cache
 from ocidiet.model import ElfFacts, File, HostPath, Lookup, Object, Probe, Rule, Search
-from ocidiet.search.glibc import DF_1_NODEFLIB, About, Glibc, about
-from ocidiet.search.tokens import expand, tokens
+from ocidiet.search import About, about
+from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, tokens
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, make
 from tests.unit.test_ldcache import ELF_X86_64, new

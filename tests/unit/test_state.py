@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,17 +73,18 @@ class Place:
         self.tool.write_text("tool\n")
         self.own = [self.tool]
         self.programs: tuple[Placed, ...] = ()
+        self.started_ns = STARTED_NS
 
     def of(self, entries: tuple[Entry, ...] = ENTRIES, **asked: Any) -> State:
         own = [HostPath(str(path)) for path in self.own]
         request = with_fields(REQUEST, asked)
-        return State(Output(HostPath(str(self.image))), Tree(entries, self.programs), request, own, STARTED_NS)
+        return State(Output(HostPath(str(self.image))), Tree(entries, self.programs), request, own, self.started_ns)
 
     def make(self, entries: tuple[Entry, ...] = ENTRIES, keep: bool = False) -> None:
         """A full run."""
         out, state = Output(HostPath(str(self.image))), self.of(entries)
         out.write(b"image")
-        state.settle(out.publish(STARTED_NS, keep))
+        state.settle(out.publish(self.started_ns, keep))
         state.discard()
 
     def stands(self, entries: tuple[Entry, ...] = ENTRIES, **asked: Any) -> bool:
@@ -141,6 +143,7 @@ def test_fingerprint_is_the_same(place: Place, entries: tuple[Entry, ...]) -> No
 
 ASKED: dict[str, tuple[dict[str, Any], bool]] = {
     "time of the entries": ({"mtime_s": 1}, False),
+    "layout, which the proof is for": ({"places": Places(None, "merged")}, False),
     "preload": ({"search": Search(HERE, preload="libx.so")}, False),
     "hwcaps": ({"search": Search(HERE, hwcaps=())}, False),
     "dlopen": ({"search": Search(HERE, dlopen="none")}, False),
@@ -206,6 +209,7 @@ def test_fingerprint_of_a_member_is_its_archives(place: Place) -> None:
 
 def test_fingerprint_of_what_the_tool_made_is_its_bytes(place: Place) -> None:
     """Its file is another one, and new, in each run."""
+    place.own, place.started_ns = [], time.time_ns()
     place.make(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
     assert place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xff\n")))
     assert not place.stands(hello(source=made(HostPath("/etc/ld.so.cache"), b"cache\0\xfe\n")))

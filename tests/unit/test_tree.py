@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,8 +88,17 @@ def test_normal_is_taken_as_text(path: str, text: str) -> None:
 # Layouts: `root` is a sysroot, `build` a build tree and the working directory ------------------------
 
 
-def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: str, extra: str = "") -> Tree:
-    """The proven image of `binaries` and `extra`, spelled as on the command line."""
+def assembled(
+    tmp_path: Path,
+    root_names: Names,
+    build_names: Names,
+    *binaries: str,
+    extra: str = "",
+    places: tuple[str, ...] = (),
+    base: Names | None = None,
+) -> Tree:
+    """The proven image of `binaries` and `extra`, spelled as on the command line; `places` are a layout and a
+    directory for libraries."""
     lay(tmp_path / "root", root_names)
     build = lay(tmp_path / "build", build_names)
     record = Record(build)
@@ -99,17 +109,30 @@ def assembled(tmp_path: Path, root_names: Names, build_names: Names, *binaries: 
     programs = Resolver(root, facts, Search(HostPath(build))).resolve(walks).programs
     given = [source(text, build) for text in extra.split()]
     added = [more for one in given for more in extras.expand(one, root if one.in_root else host)]
-    made = tree.assemble(list(zip(sources, programs, strict=True)), added, root, Places(HostPath(build)))
-    verify.check(made, facts, Search(HostPath("/")))
+    named, where = list(zip(sources, programs, strict=True)), Places(HostPath(build), *places)
+    search = Search(HostPath("/"))
+    if base is None:
+        made = tree.assemble(named, added, root, where)
+        verify.check(made, facts, search, verify.MergedRoot() if where.layout == "merged" else None)
+        return made
+    under = DiskRoot(lay(tmp_path / "base", base), record)
+    only: set[str] = set()
+    while True:
+        made = tree.assemble(named, added, root, where, under, only)
+        lacking = verify.lacking(made, facts, search, under)
+        if lacking <= only:
+            break
+        only |= lacking
+    verify.check(made, facts, search, under)
     return made
 
 
-def listing(tmp_path: Path, *args: Names | str, extra: str = "") -> list[str]:
+def listing(tmp_path: Path, *args: Names | str, extra: str = "", **more: Any) -> list[str]:
     """`NAME/` for a directory, `NAME -> TEXT` for a link, `NAME = SOURCE` for a file from elsewhere."""
     root_names, build_names, *binaries = args
     assert not isinstance(root_names, str)
     assert not isinstance(build_names, str)
-    made = assembled(tmp_path, root_names, build_names, *map(str, binaries), extra=extra)
+    made = assembled(tmp_path, root_names, build_names, *map(str, binaries), extra=extra, **more)
     lines = []
     for entry in made.entries:
         source = entry.source.path.removeprefix(f"{tmp_path}/") if entry.source else ""
