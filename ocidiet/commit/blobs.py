@@ -51,7 +51,10 @@ class HashingWriter:
         for out in self._outs:
             out.reserve(size_bytes)
         if size_bytes > _WORTH_A_THREAD_BYTES:
-            self._beside = _Beside(self._sha256.update)
+            try:
+                self._beside = _Beside(self._sha256.update)
+            except RuntimeError:
+                pass  # no thread is to be had: it takes longer
 
     def write(self, data: memoryview) -> None:
         """Write all of `data`. Raises `OutputError`."""
@@ -152,9 +155,12 @@ class Store:
         self._real = os.path.realpath(path)
         self._made: list[str] = []
         self._lock = -1
+        self.is_new = True
+        """It has no file `oci-layout`; another run may make it one."""
         try:
             names = {name for name in os.listdir(self._real) if not name.startswith(".oci-layout.")}
-            if not names <= {"blobs"} and "oci-layout" not in names:  # another run may be about to fill it
+            self.is_new = "oci-layout" not in names
+            if self.is_new and not names <= {"blobs"}:  # which another run may be about to fill
                 what = f"{shown(path)}: exists and is no OCI image layout"
                 raise OutputError(what, hint="name a new directory, or an empty one")
         except FileNotFoundError:

@@ -87,7 +87,7 @@ class _Store:
         listed = ", ".join(shown(" ".join(filter(None, one[:2]))) for one in (fit or found)[:8])
         if fit or not any(one[0] for one in found):
             raise self._bad(f"{len(fit or found)} images, of which none is named: {listed}", "save them one by one")
-        raise self._bad(f"no image for {wanted}: {listed}", "--platform names one of them")
+        raise self._bad(f"no image for {wanted}: {listed}", "" if platform else "--platform names one of them")
 
     def _layers(self, manifest: Json) -> ImageRoot:
         config = self._blob(_dict(manifest.get("config")))

@@ -49,9 +49,10 @@ class Layout:
             new = self._new()
             new.write(blob.data)
             new.name(blob.descriptor.digest)
-        layout = self._store.file("oci-layout")
-        self.blobs.append(layout)
-        layout.write(LAYOUT)
+        if self._store.is_new:
+            layout = self._store.file("oci-layout")
+            self.blobs.append(layout)
+            layout.write(LAYOUT)
 
     def enter(self, image: Image) -> None:
         """The index, with all other images that the one which stands there names. Raises `OutputError`."""

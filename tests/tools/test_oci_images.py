@@ -408,6 +408,10 @@ def test_base_is_chosen_by_the_programs_machine(bases: Path, tmp_path: Path) -> 
     (tmp_path / "multi/index.json").write_text(json.dumps({**index, "manifests": [other, here]}))
     pack(tmp_path, "--base", "multi", "--oci", "x.oci", "-b", f"{bases}/hello:/hello")
     assert len(image_of(tmp_path / "x.oci")[0]["layers"]) == 2
+    (tmp_path / "multi/index.json").write_text(json.dumps({**index, "manifests": [other]}))
+    ended = ocidiet("--base", "multi", "--oci", "y.oci", "-b", f"{bases}/hello:/hello", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert f"multi: no image for linux/{architecture()}: linux/s390x b\n" in ended.stderr
 
 
 def test_base_without_layers_is_refused(bases: Path) -> None:

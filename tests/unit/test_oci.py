@@ -511,6 +511,8 @@ def test_layout_holds_what_its_index_names(tmp_path: Path) -> None:
 
 def test_layout_keeps_blobs_that_are_right_and_mends_others(tmp_path: Path) -> None:
     made = publish(tmp_path / "x")
+    other = '{"imageLayoutVersion": "1.0.0"}\n'
+    (tmp_path / "x/oci-layout").write_text(other)
     layer, config = (tmp_path / "x" / name for name in (DIGEST.replace("sha256:", "blobs/sha256/"), blob(made.config)))
     config.write_bytes(config.read_bytes()[:-1] + b" ")
     before = layer.stat().st_ino, config.stat().st_ino
@@ -518,6 +520,7 @@ def test_layout_keeps_blobs_that_are_right_and_mends_others(tmp_path: Path) -> N
     assert layer.stat().st_ino == before[0]
     assert config.stat().st_ino != before[1]
     assert config.read_bytes() == made.config.data
+    assert (tmp_path / "x/oci-layout").read_text() == other
 
 
 OTHER = {"digest": "sha256:1", "annotations": {oci.REF_NAME: "other:1"}, "more": [None]}
