@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import time
 
 from ocidiet.cli.options import OF_IMAGE
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
     from ocidiet.cli.options import Options
 
 _LAST_S = 253402300799  # of the year 9999
-_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
+_TIME = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
 _PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_TAG = re.compile(rf"({_HOST}{_PATH}(?:/{_PATH})*)(:\w[\w.-]{{0,127}})?", re.ASCII)
+_TAG = rf"{_HOST}{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?"
 _ENDS = (".oci.tar", ".tar", ".oci")
 
 
@@ -61,13 +59,26 @@ def _tag(options: Options, output: str) -> str:
     """The name given, or the output's own."""
     given = _one(options, "--tag")
     name = given or next((output[: -len(end)] for end in _ENDS if output.endswith(end)), output)
-    match = _TAG.fullmatch(name)
-    if match is None:
+    if not _is_simple(name) and not _matches(_TAG, name):
         what = f"--tag {shown(given)}: no name of an image" if given else f"{shown(output)}: names no image"
         raise UsageError(
             what, hint="--tag NAME:TAG, NAME of lower-case letters, digits, and '.', '_', '-' between them"
         )
-    return name if match[2] else f"{name}:latest"
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def _is_simple(name: str) -> bool:
+    """Whether it is an image's name beyond doubt; where there is some, `_TAG` tells."""
+    plain = name.replace("-", "x").replace(":", "x", 1)
+    fits = len(name) < 128 and plain.isascii() and plain.isalnum() and plain.islower()
+    return fits and name[0].isalnum() and name[-1].isalnum() and "-:" not in name and ":-" not in name
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Where a run has nothing unusual to match, it does not import `re`."""
+    import re
+
+    return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 def _words(options: Options, name: str) -> tuple[str, ...] | None:
@@ -77,6 +88,8 @@ def _words(options: Options, name: str) -> tuple[str, ...] | None:
     text = _one(options, name)
     if not text.startswith("["):
         return tuple(text.split())
+    import json
+
     try:
         words = json.loads(text)
     except (ValueError, RecursionError):
@@ -103,15 +116,16 @@ def _absolute(name: str, path: str) -> str:
 
 
 def _port(text: str) -> str:
-    match = re.fullmatch(r"(\d{1,5})(?:/(tcp|udp|sctp))?", text, re.ASCII)
-    if match is None or not 0 < int(match[1]) < 65536:
+    number, slash, protocol = text.partition("/")
+    known = protocol in ("tcp", "udp", "sctp") or not slash
+    if not (known and number.isascii() and number.isdigit() and len(number) < 6 and 0 < int(number) < 65536):
         raise UsageError(f"--expose {shown(text)}: a port from 1 to 65535, or PORT/udp")
-    return f"{int(match[1])}/{match[2] or 'tcp'}"
+    return f"{int(number)}/{protocol or 'tcp'}"
 
 
 def _matching(options: Options, name: str, pattern: str, what: str) -> str:
     text = _one(options, name)
-    if text and not re.fullmatch(pattern, text, re.ASCII):
+    if text and not _matches(pattern, text):
         raise UsageError(f"{name} {shown(text)}: {what}")
     return text
 
@@ -121,7 +135,7 @@ def _created(options: Options) -> str:
     name, text = "--created", _one(options, "--created")
     if not text:
         name, text = "SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0"
-    elif _TIME.fullmatch(text):
+    elif not text.isdigit() and _matches(_TIME, text):
         return text
     if not (text.isascii() and text.isdigit() and int(text[:20]) <= _LAST_S):
         what = "seconds since 1970" if name != "--created" else "seconds since 1970, or as 2024-01-31T12:00:00Z"

@@ -8,9 +8,6 @@ them into one file, page `layout` into a directory.
 
 from __future__ import annotations
 
-import json
-import re
-
 from ocidiet.commit.blobs import digest_of
 from ocidiet.errors import OcidietError, UsageError, shown
 from ocidiet.model import TYPE_CHECKING, NamedTuple
@@ -18,6 +15,7 @@ from ocidiet.model.oci import Descriptor, Layer, Platform, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from re import Match
 
     from ocidiet.model import ElfFacts
 
@@ -32,6 +30,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+_ESCAPED = {'"', "\\"}
 _ARM, _ARM_HARD_FLOAT = 40, 0x400
 # (e_machine, bits, little-endian); the words are GOARCH's and GOARM's.
 _PLATFORMS = {
@@ -150,8 +149,22 @@ def image(
 
 
 def canonical(value: object) -> bytes:
-    """The one spelling of a document."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    """The one spelling of a document: as the module json has it, whose import would take as long as Python's start."""
+    return _spelled(value).encode()
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_spelled(key)}:{_spelled(value[key])}" for key in sorted(value)]) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_spelled, value)) + "]"
+    if isinstance(value, str) and value.isascii() and value.isprintable() and not _ESCAPED & {*value}:
+        return f'"{value}"'
+    if type(value) is int:
+        return str(value)
+    import json
+
+    return json.dumps(value, allow_nan=False)
 
 
 def described(of: Descriptor) -> Json:
@@ -208,7 +221,11 @@ def _env(given: Iterable[str], more: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _expanded(name: str, text: str, known: dict[str, str]) -> str:
-    def value(match: re.Match[str]) -> str:
+    if "$" not in text and "\\" not in text:
+        return text
+    import re
+
+    def value(match: Match[str]) -> str:
         if match[1]:
             return match[1]
         other = match[2] or match[3]

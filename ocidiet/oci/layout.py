@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING
 from ocidiet.oci import EMPTY, REF_NAME, Image, canonical
@@ -59,8 +57,13 @@ class Layout:
         path = f"{shown(self._store.path)}/index.json"
         text = self._store.index()
         self.index = self._store.file("index.json")
+        if not text:
+            self.index.write(canonical(merged(EMPTY, image)))
+            return
+        import json
+
         try:
-            self.index.write(canonical(merged(json.loads(text) if text else EMPTY, image)))
+            self.index.write(canonical(merged(json.loads(text), image)))
         except (ValueError, RecursionError) as error:
             raise OutputError(f"{path}: is no index of images", hint="remove the directory, or name another") from error
 

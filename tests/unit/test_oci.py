@@ -90,6 +90,32 @@ def test_documents_are_canonical_json() -> None:
     assert oci.canonical({"b": [1, {}], "a": "\u00e4/<\ud83d\ude00"}) == b'{"a":"\\u00e4/<\\ud83d\\ude00","b":[1,{}]}'
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "plain ~",
+        'a"b',
+        "a\\b",
+        "\u007f\x00\n",
+        "\u00e4",
+        0,
+        -1,
+        10**20,
+        1.5,
+        1e300,
+        True,
+        None,
+        [],
+        {},
+        {"b": [{}], "a": 1},
+    ],
+    ids=ascii,
+)
+def test_documents_are_spelled_as_by_json(value: object) -> None:
+    assert oci.canonical([value]).decode() == json.dumps([value], sort_keys=True, separators=(",", ":"))
+
+
 def test_variant_stands_in_configuration_and_index() -> None:
     made = image(of=Platform("arm", "v7"))
     assert json.loads(made.config.data)["variant"] == "v7"
@@ -218,6 +244,8 @@ def test_created_is_given_or_the_source_s(
         (["--archive", "d/hello.oci.tar"], "hello:latest", "docker.io/library/hello:latest"),
         (["--archive", "hello.tar"], "hello:latest", "docker.io/library/hello:latest"),
         (["--oci", "d/hello.oci/"], "hello:latest", "docker.io/library/hello:latest"),
+        (["--oci", "x", "--tag", "a--b-2:1-2"], "a--b-2:1-2", "docker.io/library/a--b-2:1-2"),
+        (["--oci", "x", "--tag", "a_b:1.2_3-A"], "a_b:1.2_3-A", "docker.io/library/a_b:1.2_3-A"),
         (["--oci", "x", "--tag", "me/x"], "me/x:latest", "docker.io/me/x:latest"),
         (["--oci", "x", "--tag", "r.example:5000/a/b:V_1"], "r.example:5000/a/b:V_1", "r.example:5000/a/b:V_1"),
         (["--oci", "x", "--tag", "localhost/a:1"], "localhost/a:1", "localhost/a:1"),
@@ -236,6 +264,13 @@ def test_tag_is_given_or_the_output_s(argv: list[str], tag: str, full: str) -> N
     [
         (["--tag", "Hello"], "--tag Hello: no name of an image"),
         (["--tag", "a:b:c"], "--tag a:b:c: no name of an image"),
+        (["--tag", "a-:b"], "--tag a-:b: no name of an image"),
+        (["--tag", "a:-b"], "--tag a:-b: no name of an image"),
+        (["--tag", ":b"], "--tag :b: no name of an image"),
+        (["--tag", "a:"], "--tag a:: no name of an image"),
+        (["--tag", f"a:{129 * 'b'}"], f"--tag a:{129 * 'b'}: no name of an image"),
+        (["--tag", "-a"], "--tag -a: no name of an image"),
+        (["--tag", "a/"], "--tag a/: no name of an image"),
         (["--archive", "-"], "--archive -: names a file"),
         (["--entrypoint", "[x"], "--entrypoint [x: begins with '[' and is no JSON array of strings"),
         (["--cmd", "[1]"], "--cmd [1]: begins with '[' and is no JSON array of strings"),
