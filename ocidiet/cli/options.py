@@ -21,11 +21,26 @@ FILES = "FILE"
 
 _SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "-h": "--help", "-0": "--null"}
 _MANY = ("--binary", "--extra")  # every word up to the next option
-_AGAIN = ("--library-path", "--preload")  # a list that may be given in parts
-_SEARCH = (*_AGAIN, "--hwcaps", "--dlopen")
+_LISTS = ("--library-path", "--preload")  # which may be given in parts
+_SEARCH = (*_LISTS, "--hwcaps", "--dlopen")
+_IMAGE_AGAIN = ("--env", "--label", "--annotation", "--expose", "--volume")
+OF_IMAGE = (
+    "--tag",
+    "--layers",
+    "--entrypoint",
+    "--cmd",
+    "--workdir",
+    "--user",
+    "--stop-signal",
+    "--created",
+    *_IMAGE_AGAIN,
+)
 _PLACES = ("--layout", "--library-dir", "--base", "--destdir")
 _ONE = (
     "--tar",
+    "--archive",
+    "--oci",
+    *OF_IMAGE,
     *_SEARCH,
     "--root",
     "--build-tree",
@@ -35,6 +50,7 @@ _ONE = (
     "--depfile-target",
     "--depfile-style",
 )
+_AGAIN = (*_LISTS, *_IMAGE_AGAIN)
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
 ASKING = ("--help", "--help-all", "--version", "--makefile", "--cmakedir")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
@@ -193,10 +209,24 @@ def search(options: Options, cwd: str) -> Search:
 def request(options: Options, cwd: str) -> Request:
     """What `options` ask for, with every default. Raises `UsageError`."""
     tar = _one(options, "--tar")
-    if not tar:
-        raise UsageError("no output: -t FILE is missing")
+    image = None
+    if "--archive" in options or "--oci" in options:
+        from ocidiet.cli import image as of_image
+
+        image = of_image.wanted(options)
+        if tar == "-":
+            raise UsageError("-t - stands alone: no --archive or --oci with it")
+        if not tar and "--layout" in options:
+            raise UsageError("--layout is the tar's, and there is no -t: an image's own layer fits what is below it")
+    elif not tar:
+        raise UsageError("no output: -t FILE, --archive FILE or --oci DIR is missing")
+    for name in OF_IMAGE if image is None else ():
+        if name in options:
+            raise UsageError(
+                f"{name} is an image's: it needs --archive or --oci", hint="a tar says nothing of the kind"
+            )
     if ":" in tar and "/" not in tar and not tar.endswith(".tar"):
-        hint = f"-t names a file: -t {tar.partition(':')[0]}.tar, then `docker import` gives it a name"
+        hint = f"-t names a tar's file; an image: --archive {tar.partition(':')[0]}.oci.tar --tag {tar}"
         raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
     if not any(sources.values()) and "--destdir" not in options:
@@ -206,6 +236,8 @@ def request(options: Options, cwd: str) -> Request:
         raise UsageError(f"--destdir {shown(destdir)}: no such directory")
     if base and "--layout" in options:
         raise UsageError("--layout and --base exclude each other: a known base says how its directories are linked")
+    directory = _one(options, "--oci").rstrip("/")
+    target = tar or _one(options, "--archive") or f"{directory}/index.json"
     depfile = options.get("--depfile", [None])[0]
     if depfile is None and ("--depfile-target" in options or "--depfile-style" in options):
         raise UsageError("--depfile-target and --depfile-style need --depfile")
@@ -226,10 +258,11 @@ def request(options: Options, cwd: str) -> Request:
         search(options, cwd),
         int(mtime),
         None if depfile is None else HostPath(depfile),
-        _one(options, "--depfile-target", tar),
+        _one(options, "--depfile-target", target),
         style,
         "--keep-mtime" in options,
         len(options.get("--verbose", ())),
         HostPath(os.path.realpath(destdir)) if destdir else None,
         HostPath(base) if base else None,
+        image,
     )

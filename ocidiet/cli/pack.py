@@ -8,13 +8,15 @@ import time
 
 from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import MissingLibraries, UsageError, shown
-from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, Request, Source, below
+from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, Places, Request, Source, below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet import closure, commit, fs
+    from ocidiet.cli import bundle
     from ocidiet.commit import state
+    from ocidiet.fs.image import ImageRoot
     from ocidiet.model import Extra, Lookup, Program, Tree
 
     Named = tuple[Source, fs.Root]
@@ -33,18 +35,32 @@ def pack(wanted: Request) -> None:
     resolver = closure.Resolver(root, facts, wanted.search)
     programs, closed, missing = _resolved(resolver, binaries, libraries, added)
     base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
+    layer: Tree | None = None
+    image_below: ImageRoot | None = None
     if wanted.base is None:
         _refuse(missing, root)
-        image = tree.assemble(programs, added, root, wanted.places)
+        places = wanted.places
+        if wanted.image is not None:
+            layer = image = tree.assemble(programs, added, root, Places(places[0], "scratch", places[2]))
+        if wanted.tar and (layer is None or places.layout != "scratch"):
+            image = tree.assemble(programs, added, root, places)
     else:
-        from ocidiet.fs.image import open_image
+        path = HostPath(os.path.join(wanted.search.cwd, wanted.base))
+        if wanted.image is None:
+            from ocidiet.fs.image import open_image
 
-        base = open_image(HostPath(os.path.join(wanted.search.cwd, wanted.base)), record)
+            base = open_image(path, record)
+        else:
+            from ocidiet.cli import bundle
+
+            base = image_below = bundle.open_base(path, record, programs)
         image, lacking = _layer(programs, added, root, base, facts, wanted)
+        layer = image if wanted.image is not None else None
         # What the root lacks and the base has is as good.
         _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root)
     outputs: list[commit.Output] = []
     known: state.State | None = None
+    bundled: bundle.Bundle | None = None
     try:
         if wanted.tar == "-":
             verify.check(image, facts, wanted.search, base)
@@ -54,26 +70,39 @@ def pack(wanted: Request) -> None:
 
             if wanted.depfile is not None:
                 from ocidiet import depfile
+            if layer is not None and wanted.image is not None:
+                from ocidiet.cli import bundle
+
+                bundled = bundle.Bundle(
+                    wanted.image, wanted, layer, image_below.setup if image_below is not None else None
+                )
             own = _own_files()
             _refuse_own_input(wanted, record)
-            out = commit.Output(wanted.tar)
-            known = state.State(out, image, wanted, own, started_ns)
-            stands = known.stands()
             # What stands was proven when it was made; but not over what the base is now.
-            if not stands or wanted.base is not None:
-                verify.check(image, facts, wanted.search, base)
+            stands = True
+            if wanted.tar:
+                out = commit.Output(wanted.tar)
+                known = state.State(out, image, wanted, own, started_ns)
+                stands = known.stands()
+                if not stands or wanted.base is not None:
+                    verify.check(image, facts, wanted.search, base)
+            ready = bundled is None or bundled.stands(own, started_ns)
+            if layer is not None and (layer is not image or not wanted.tar) and not (ready and wanted.base is None):
+                verify.check(layer, facts, wanted.search, image_below)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
-                targets = [os.path.dirname(os.path.realpath(path)) for path in (wanted.tar, wanted.depfile)]
+                targets = [os.path.dirname(os.path.realpath(path)) for path in (*_places(wanted), wanted.depfile)]
                 own += _directories(own, record)
                 outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))
             if not stands:
                 outputs.append(out)
                 tar.write(image, wanted.mtime_s, out)
+            if bundled is not None and not ready:
+                bundled.write()
         if wanted.verbose:
             from ocidiet import report
 
-            fd, name = (2, "standard output") if wanted.tar == "-" else (1, wanted.tar)
+            fd, name = (2, "standard output") if wanted.tar == "-" else (1, _places(wanted)[0])
             write(report.listing(image, name), fd)
             if wanted.verbose > 1:
                 from ocidiet.cli.show import drawn
@@ -87,6 +116,8 @@ def pack(wanted: Request) -> None:
             made = output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
         if known is not None:
             known.settle(made)
+        if bundled is not None:
+            bundled.publish(started_ns, wanted.keep_mtime)
     finally:
         try:
             Signals.held = True
@@ -95,7 +126,9 @@ def pack(wanted: Request) -> None:
                 output.discard()
             if known is not None:
                 known.discard()
-    tell(closed.notices, wanted.verbose > 0)
+            if bundled is not None:
+                bundled.discard()
+    tell((*closed.notices, *(bundled.notices if bundled is not None else ())), wanted.verbose > 0)
 
 
 def _named(
@@ -183,15 +216,30 @@ def _layer(
         only |= lacking
 
 
+def _places(wanted: Request) -> list[HostPath]:
+    """The files that are made."""
+    places = [wanted.tar] if wanted.tar else []
+    if wanted.image is not None:
+        places += [wanted.image.archive] if wanted.image.archive is not None else []
+        places += [HostPath(f"{wanted.image.directory}/index.json")] if wanted.image.directory is not None else []
+    return places
+
+
 def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
     from ocidiet.commit.state import SUFFIX
 
-    tar = os.path.realpath(wanted.tar)
-    places = {wanted.tar: tar, wanted.tar + SUFFIX: os.path.realpath(tar + SUFFIX)}
+    places: dict[str, str] = {}
+    images = _places(wanted)
+    for image in images:
+        real = os.path.realpath(image)
+        if real in places.values():
+            raise UsageError(f"{shown(image)}: is two of the outputs")
+        places |= {image: real, image + SUFFIX: os.path.realpath(real + SUFFIX)}
     if wanted.depfile is not None:
         depfile = os.path.realpath(wanted.depfile)
-        if depfile == tar:
-            raise UsageError(f"{shown(wanted.tar)}: is both the image and the depfile")
+        for image in images:
+            if depfile == places[image]:
+                raise UsageError(f"{shown(image)}: is both the image and the depfile")
         if depfile in places.values():
             raise UsageError(f"{shown(wanted.depfile)}: is both the depfile and the image's fingerprint")
         places[wanted.depfile] = depfile

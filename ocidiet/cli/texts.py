@@ -26,15 +26,15 @@ Input: a tar is made of the programs and all they need. None of them is run.
   -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
   -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
 Places: SRC keeps its absolute path, unless :DEST, absolute, says where to go.
-      --build-tree DIR       its libraries do not carry its path into the image
-                             (default: the current directory)
       --destdir DIR          all of an installed tree: make install DESTDIR=DIR
 Root and search:
       --root DIR             where libraries come from: a sysroot (default /);
                              =SRC is a path inside it
       --library-path DIRS    as LD_LIBRARY_PATH, which itself is not read
 Output:
-  -t, --tar FILE             the image, replaced whole; - is standard output
+  -t, --tar FILE             a root file system; - is standard output
+      --archive FILE.oci.tar an image that `docker load` takes, and all others
+      --oci DIR              the same as an OCI image layout
       --base IMAGE           write a layer over it, of what it lacks
   -v, --verbose              list the entries: path, size, reason (-vv: tree)
 Build system:
@@ -79,6 +79,8 @@ Names: one that holds ':/' is spelled with '\\:/', one that starts with '=' or
 More of the places:
 --base takes a root directory, a tar of one, an OCI layout or archive, and what
 `docker save` writes.
+      --build-tree DIR       its libraries do not carry its path into the image
+                             (default: the current directory)
       --library-dir DIR      where libraries of the build tree go, absolute
                              (default: the loader's first default directory)
       --layout LAYOUT        portable (default), for ADD to any base; or for an
@@ -90,6 +92,25 @@ More of the output, and for build systems:
       --depfile-target NAME  that rule's target (default: FILE as -t spells it)
       --depfile-style STYLE  gcc (default; Make, Ninja, Meson), make or cmake
       --cmakedir             print the directory of ocidietConfig.cmake
+
+What an image of --archive or --oci says, in a Dockerfile's meaning:
+      --tag NAME[:TAG]       its name (default: the output's own, and latest)
+      --layers WHICH         single (default), or auto: what changes together
+      --entrypoint WORDS     what starts (default: the one program; of several,
+                             none): words, or a JSON array of strings
+      --cmd WORDS            what it is told
+      --env NAME=VALUE       $NAME in it stands for what is set before it
+      --user USER            name or number
+      --workdir DIR          where it starts
+      --stop-signal SIGNAL   what ends it
+      --label NAME=VALUE     of the configuration
+      --annotation NAME=VALUE
+                             of the manifest
+      --expose PORT[/udp]    where it listens
+      --volume DIR           where it keeps what stays
+      --created TIME         seconds, or as 2024-01-31T12:00:00Z (default:
+                             SOURCE_DATE_EPOCH, else 1970)
+--env, --label, --annotation, --expose and --volume may be given again.
 
 The loader's dark corners:
       --hwcaps WHICH         libraries for better CPUs (glibc-hwcaps): all

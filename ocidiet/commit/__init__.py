@@ -61,7 +61,7 @@ class Stream:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _failed(self._name, error) from error
+            raise failed(self._name, error) from error
 
 
 class Output(Stream):
@@ -83,7 +83,7 @@ class Output(Stream):
                 raise OutputError(what, hint="-t - writes to standard output")
         except OSError as error:
             if error.errno != errno.ENOENT:
-                raise _failed(path, error) from error
+                raise failed(path, error) from error
         self.target = target
         """`path` behind all links."""
         self._directory, base = os.path.split(target)
@@ -141,7 +141,7 @@ class Output(Stream):
             except OSError as error:
                 if self._fd < 0:
                     self._temporary = ""
-                raise _failed(self.path, error) from error
+                raise failed(self.path, error) from error
             self._close()  # swept between its making and its lock
 
     def _close(self) -> None:
@@ -177,7 +177,7 @@ class Output(Stream):
             made = identity(os.fstat(self._fd))
             os.rename(self._temporary, self.target)
         except OSError as error:
-            raise _failed(self.path, error) from error
+            raise failed(self.path, error) from error
         self._temporary = ""
         try:
             # Whoever writes to it from now on gives it a new mtime; its ctime is the renaming's.
@@ -192,7 +192,7 @@ class Output(Stream):
         try:
             os.utime(fd, ns=(mtime_ns, mtime_ns))
         except OSError as error:
-            raise _failed(self.path, error) from error
+            raise failed(self.path, error) from error
 
     def discard(self) -> None:
         """Take the temporary file away; the target stands as it was. Raises nothing: what went wrong
@@ -242,5 +242,6 @@ def unchanging(state: Identity, since_ns: int) -> bool:
     return latest_ns + (_TICKS_NS if latest_ns % _WHOLE_NS else LONG_NS) <= since_ns
 
 
-def _failed(path: str, error: OSError) -> OutputError:
+def failed(path: str, error: OSError) -> OutputError:
+    """The error for an output that the system refused."""
     return OutputError(f"{shown(path)}: cannot be written: {error.strerror}")

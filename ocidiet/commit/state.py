@@ -29,8 +29,17 @@ _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 class State:
     """What is known of an image that stands from a run before, and what the next run is told."""
 
-    def __init__(self, image: Output, tree: Tree, wanted: Request, own: Iterable[HostPath], started_ns: int) -> None:
-        """`own` are the tool's files; at `started_ns` nothing had been looked at."""
+    def __init__(
+        self,
+        image: Output,
+        tree: Tree,
+        wanted: Request,
+        own: Iterable[HostPath],
+        started_ns: int,
+        more: object = None,
+    ) -> None:
+        """`own` are the tool's files; at `started_ns` nothing had been looked at; `more` is what else decides the
+        bytes."""
         self._image = image
         self._started_ns = started_ns
         tool = [(path, _state_of(path)) for path in sorted(own)]
@@ -40,6 +49,8 @@ class State:
             ascii(("ocidiet state", 1, wanted.mtime_s, wanted.places.layout, told.preload, told.hwcaps, told.dlopen))
         ]
         lines += [ascii((path, *(known or ()))) for path, known in tool]
+        if more is not None:
+            lines.append(ascii(more))
         long_ago_ns = started_ns - LONG_NS
         for entry in tree.entries:
             line: tuple[object, ...] = entry[:4]

@@ -59,6 +59,16 @@ class Blob(NamedTuple):
     file: File
 
 
+class Stored(NamedTuple):
+    """A layer as the image has it."""
+
+    file: File
+    media_type: str
+    """Empty in `docker save`'s archive, as is the digest."""
+    digest: str
+    diff_id: str
+
+
 class Setup(NamedTuple):
     """What an image's configuration says."""
 
@@ -66,6 +76,9 @@ class Setup(NamedTuple):
     command: tuple[str, ...] = ()
     """Entrypoint and arguments."""
     blobs: tuple[Blob, ...] = ()
+    layers: tuple[Stored, ...] = ()
+    config: dict[str, object] = {}
+    """The whole of it."""
 
 
 def open_image(path: HostPath, record: Record, platform: str | None = None) -> Root:

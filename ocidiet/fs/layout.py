@@ -10,7 +10,7 @@ import os
 
 from ocidiet.errors import InputError, shown
 from ocidiet.fs import OpenFile
-from ocidiet.fs.image import Blob, ImageRoot, Setup
+from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
 from ocidiet.model import TYPE_CHECKING, HostPath
 
 if TYPE_CHECKING:
@@ -87,11 +87,14 @@ class _Store:
         listed = ", ".join(shown(" ".join(filter(None, one[:2]))) for one in (fit or found)[:8])
         if fit or not any(one[0] for one in found):
             raise self._bad(f"{len(fit or found)} images, of which none is named: {listed}", "save them one by one")
-        raise self._bad(f"no image for {wanted}: {listed}", "--platform names one of them")
+        raise self._bad(f"no image for {wanted}: {listed}", "" if platform else "--platform names one of them")
 
     def _layers(self, manifest: Json) -> ImageRoot:
         config = self._blob(_dict(manifest.get("config")))
-        layers = [self._file(_dict(descriptor)) for descriptor in _list(manifest.get("layers"))]
+        layers = [
+            Stored(self._file(layer), str(layer.get("mediaType") or ""), str(layer.get("digest")), "")
+            for layer in map(_dict, _list(manifest.get("layers")))
+        ]
         return self._made(config, layers)
 
     def _blob(self, descriptor: Json) -> Json:
@@ -113,13 +116,13 @@ class _Store:
         if len(images) != 1:
             tags = ", ".join(shown(str(tag)) for one in images[:8] for tag in _list(_dict(one).get("RepoTags")))
             raise self._bad(f"{len(images)} images, not one: {tags}", "save them one by one")
-        layers = [self._found(str(name)) for name in _list(_dict(images[0]).get("Layers"))]
+        layers = [Stored(self._found(str(name)), "", "", "") for name in _list(_dict(images[0]).get("Layers"))]
         return self._made(self._json(str(_dict(images[0]).get("Config"))), layers)
 
     # Both ---------------------------------------------------------------------------------------
 
-    def _made(self, config: Json, layers: list[File]) -> ImageRoot:
-        tars = [self._unpacker.plain(layer) for layer in layers]
+    def _made(self, config: Json, layers: list[Stored]) -> ImageRoot:
+        tars = [self._unpacker.plain(layer.file) for layer in layers]
         told = _dict(config.get("config"))
         env = tuple(str(one) for one in _list(told.get("Env")))
         words = [*_list(told.get("Entrypoint")), *_list(told.get("Cmd"))]
@@ -127,7 +130,8 @@ class _Store:
         if len(ids) != len(tars):
             raise self._bad(f"{len(tars)} layers, but its configuration names {len(ids)}")
         blobs = (*self._blobs, *(Blob(name, tar) for name, tar in zip(ids, tars, strict=True)))
-        return ImageRoot(self._path, tars, Setup(env, tuple(map(str, words)), blobs))
+        stored = tuple(Stored(*layer[:3], name) for layer, name in zip(layers, ids, strict=True))
+        return ImageRoot(self._path, tars, Setup(env, tuple(map(str, words)), blobs, stored, config))
 
     def _found(self, name: str) -> File:
         walk = self._root.walk("/" + name)

@@ -30,6 +30,9 @@ from ocidiet.model.loading import (
     Versions,
 )
 
+if TYPE_CHECKING:
+    from ocidiet.model.oci import Wanted
+
 __all__ = [
     "LAYOUTS",
     "MERGED",
@@ -130,7 +133,7 @@ class Request(NamedTuple):
     """All that a run is asked for: no room reads argv, the environment or the working directory."""
 
     tar: HostPath
-    """The output as spelled; `-` is standard output."""
+    """The output as spelled; `-` is standard output; "" where only `image` is asked for."""
     binaries: tuple[Source, ...]
     extras: tuple[Source, ...]
     root: HostPath
@@ -150,6 +153,8 @@ class Request(NamedTuple):
     """An installed tree, laid over the root."""
     base: HostPath | None = None
     """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""
+    image: Wanted | None = None
+    """Beside the tar or instead of it."""
 
 
 # What the disk answered ---------------------------------------------------------------------------

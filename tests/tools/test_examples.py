@@ -245,6 +245,15 @@ def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path:
     assert docker.run("hello") == "Hello World\n"
 
 
+def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
+    need("skopeo")
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    commands = snippets("sh")[5].replace("docker load", "/usr/bin/docker load")
+    done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
+    assert docker.run("hello:1.0") == "Hello World\n"
+    assert done(["skopeo", "inspect", "--format", "{{.Os}}", "oci:copy:hello"], tmp_path) == "linux\n"
+
+
 def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
     if platform.machine() != "x86_64" or not Path("/etc/debian_version").read_text().startswith("12"):
         pytest.skip("the tree is of Debian 12, x86-64")

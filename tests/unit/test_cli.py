@@ -271,9 +271,33 @@ def test_request_has_every_default(cwd: str, argv: list[str], changed: dict[str,
 
 
 @pytest.mark.parametrize(
+    ("argv", "tar", "target"),
+    [
+        (["-t", "i.tar", "--archive", "a.tar", "--oci", "o"], "i.tar", "i.tar"),
+        (["--archive", "a.tar", "--oci", "o"], "", "a.tar"),
+        (["--oci", "d/o/"], "", "d/o/index.json"),
+    ],
+    ids=["tar", "archive", "layout"],
+)
+def test_depfile_s_target_is_the_first_output(cwd: str, argv: list[str], tar: str, target: str) -> None:
+    made = request(parse(["-b", "x", "--depfile", "d", *argv]), cwd)
+    assert (made.tar, made.depfile_target) == (tar, target)
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["-b", "x"], "no output: -t FILE is missing"),
+        (["-b", "x"], "no output: -t FILE, --archive FILE or --oci DIR is missing"),
+        (["--tag", "x:1", "-b", "x"], "no output: -t FILE, --archive FILE or --oci DIR is missing"),
+        (
+            ["-t", "i", "-b", "x", "--user", "1"],
+            "--user is an image's: it needs --archive or --oci\n  hint: a tar says nothing of the kind",
+        ),
+        (["-t", "-", "-b", "x", "--oci", "o"], "-t - stands alone: no --archive or --oci with it"),
+        (
+            ["-b", "x", "--oci", "o", "--layout", "merged"],
+            "--layout is the tar's, and there is no -t: an image's own layer fits what is below it",
+        ),
         (["-t", "i.tar"], "nothing to put into the image: neither -b, -e nor --destdir"),
         (["-t", "i", "-b", "x", "--root", "gone"], "--root gone: no such directory"),
         (["-t", "i", "-b", "x", "--build-tree", "gone"], "--build-tree gone: no such directory"),
