@@ -234,6 +234,8 @@ def request(options: Options, cwd: str) -> Request:
     destdir, base = _one(options, "--destdir"), _one(options, "--base")
     if destdir and not os.path.isdir(destdir):
         raise UsageError(f"--destdir {shown(destdir)}: no such directory")
+    if destdir and os.path.realpath(destdir) == "/":
+        raise UsageError("--destdir /: the machine's own root is no installed tree")
     if base and "--layout" in options:
         raise UsageError("--layout and --base exclude each other: a known base says how its directories are linked")
     directory = _one(options, "--oci").rstrip("/")

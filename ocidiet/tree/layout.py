@@ -136,6 +136,9 @@ class Portable(Layout):
 class Split(Layout):
     """A layer over a base with real directories /bin and /lib."""
 
+    def refuses(self, name: ImagePath, typeflag: str) -> str:
+        return f"/{name} would hide a directory of the base image" if name in MERGED and typeflag != "5" else ""
+
 
 class Merged(Layout):
     """A layer over a base whose /bin, /lib and their like are links into /usr."""
@@ -152,6 +155,9 @@ class Merged(Layout):
 
     def brings(self, directory: ImagePath) -> bool:
         return directory not in self._moved
+
+    def stands(self, entry: Entry) -> bool:
+        return entry.typeflag == "2" and self._moved.get(entry.name) == end(entry.name, entry.linkname)
 
 
 class Scratch(Merged):
@@ -173,6 +179,10 @@ class Scratch(Merged):
     def refuses(self, name: ImagePath, typeflag: str) -> str:
         del name, typeflag
         return ""  # there is no base image
+
+    def stands(self, entry: Entry) -> bool:
+        del entry
+        return False
 
     def links(self) -> Iterator[tuple[ImagePath, str]]:
         return ((ImagePath(name), self._moved[name]) for name in sorted(self._used))

@@ -299,6 +299,8 @@ def test_depfile_s_target_is_the_first_output(cwd: str, argv: list[str], tar: st
             "--layout is the tar's, and there is no -t: an image's own layer fits what is below it",
         ),
         (["-t", "i.tar"], "nothing to put into the image: neither -b, -e nor --destdir"),
+        (["-t", "i.tar", "--destdir", "none"], "--destdir none: no such directory"),
+        (["-t", "i.tar", "--destdir", "//"], "--destdir /: the machine's own root is no installed tree"),
         (["-t", "i", "-b", "x", "--root", "gone"], "--root gone: no such directory"),
         (["-t", "i", "-b", "x", "--build-tree", "gone"], "--build-tree gone: no such directory"),
         (["-t", "i", "-b", "x", "--depfile-target", "n"], "--depfile-target and --depfile-style need --depfile"),

@@ -164,6 +164,36 @@ def test_layout_of_a_whole_image_of_a_split_root_is_the_root_s_own(tmp_path: Pat
     assert listing(tmp_path / "2", SPLIT, BUILD, "=/bin/app", extra=EXTRA, places=("scratch",)) == split
 
 
+@pytest.mark.parametrize(
+    ("layout", "entries"),
+    [
+        ("merged", ["usr/", "usr/bin/", "usr/bin/tool = build/d/usr/bin/tool"]),
+        ("scratch", ["bin -> usr/bin", "usr/", "usr/bin/", "usr/bin/tool = build/d/usr/bin/tool"]),
+    ],
+)
+def test_a_link_between_directories_that_was_asked_for_is_the_layout_s_or_is_there(
+    tmp_path: Path, layout: str, entries: list[str]
+) -> None:
+    build: Names = {"d/bin": "usr/bin", "d/usr/bin/tool": make(dynamic=False)}
+    assert listing(tmp_path, DEBIAN, build, "d/bin/tool:/bin/tool", extra="d:/", places=(layout,)) == entries
+
+
+@pytest.mark.parametrize(
+    ("layout", "extra", "message"),
+    [
+        ("split", "d:/", "d:/: /bin would hide a directory of the base image"),
+        ("split", "app:/lib64", "app:/lib64: /lib64 would hide a directory of the base image"),
+        ("merged", "other:/", "other:/: /bin would hide a link of the base image"),
+        ("merged", "app:/lib", "app:/lib: /lib would hide a link of the base image"),
+    ],
+)
+def test_a_layer_hides_no_system_directory(tmp_path: Path, layout: str, extra: str, message: str) -> None:
+    build: Names = {**BUILD, "d/bin": "usr/bin", "other/bin": "opt/bin"}
+    with pytest.raises(InputError) as caught:
+        assembled(tmp_path, {}, build, extra=extra, places=(layout,))
+    assert str(caught.value) == message
+
+
 def of_build_tree(tmp_path: Path) -> Names:
     """A program with a library that it finds by an absolute RUNPATH, which needs one of the root."""
     return {
