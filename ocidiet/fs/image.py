@@ -99,6 +99,8 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
         return layout.image(inside, path, platform, Unpacker(path)) or inside
     if walk.file is None:
         raise InputError(path, walk.reason)
+    if not walk.file.identity.size_bytes:
+        raise InputError(path, "an empty file, no image")
     disk.use(walk)
     unpacker = Unpacker(path)
     root = ImageRoot(path, [unpacker.plain(walk.file)])
