@@ -8,7 +8,7 @@ import time
 
 from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import MissingLibraries, UsageError, shown
-from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, Places, Request, Source, below
+from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, NamedTuple, Places, Request, Source, below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,41 +23,29 @@ if TYPE_CHECKING:
     """A program, and where it is looked up."""
 
 
+class Laid(NamedTuple):
+    """What is to be written, and what it is proven over."""
+
+    closed: Closure
+    root: fs.Root
+    image: Tree
+    """What the tar holds."""
+    layer: Tree | None
+    """What an OCI image holds beside its base's layers; the same, or laid out otherwise."""
+    base: fs.Root | None
+    below: ImageRoot | None
+    """The base, where an OCI image is asked for."""
+
+
 def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
-    from ocidiet import closure, commit, fs, tar, tree, verify
+    from ocidiet import closure, commit, fs, tar, verify
 
     commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = fs.Record(wanted.places.build_tree)
     facts = closure.Facts()
-    root, binaries, libraries, added = _named(wanted, record, facts)
-    resolver = closure.Resolver(root, facts, wanted.search)
-    programs, closed, missing = _resolved(resolver, binaries, libraries, added)
-    base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
-    layer: Tree | None = None
-    image_below: ImageRoot | None = None
-    if wanted.base is None:
-        _refuse(missing, root)
-        places = wanted.places
-        if wanted.image is not None:
-            layer = image = tree.assemble(programs, added, root, Places(places[0], "scratch", places[2]))
-        if wanted.tar and (layer is None or places.layout != "scratch"):
-            image = tree.assemble(programs, added, root, places)
-    else:
-        path = HostPath(os.path.join(wanted.search.cwd, wanted.base))
-        if wanted.image is None:
-            from ocidiet.fs.image import open_image
-
-            base = open_image(path, record)
-        else:
-            from ocidiet.cli import bundle
-
-            base = image_below = bundle.open_base(path, record, programs)
-        image, lacking = _layer(programs, added, root, base, facts, wanted)
-        layer = image if wanted.image is not None else None
-        # What the root lacks and the base has is as good.
-        _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root)
+    closed, root, image, layer, base, below_it = _laid_out(wanted, record, facts)
     outputs: list[commit.Output] = []
     known: state.State | None = None
     bundled: bundle.Bundle | None = None
@@ -73,9 +61,7 @@ def pack(wanted: Request) -> None:
             if layer is not None and wanted.image is not None:
                 from ocidiet.cli import bundle
 
-                bundled = bundle.Bundle(
-                    wanted.image, wanted, layer, image_below.setup if image_below is not None else None
-                )
+                bundled = bundle.Bundle(wanted.image, wanted, layer, below_it.setup if below_it is not None else None)
             own = _own_files()
             _refuse_own_input(wanted, record)
             # What stands was proven when it was made; but not over what the base is now.
@@ -88,7 +74,7 @@ def pack(wanted: Request) -> None:
                     verify.check(image, facts, wanted.search, base)
             ready = bundled is None or bundled.stands(own, started_ns)
             if layer is not None and (layer is not image or not wanted.tar) and not (ready and wanted.base is None):
-                verify.check(layer, facts, wanted.search, image_below)
+                verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
                 targets = [os.path.dirname(os.path.realpath(path)) for path in (*_places(wanted), wanted.depfile)]
@@ -129,6 +115,39 @@ def pack(wanted: Request) -> None:
             if bundled is not None:
                 bundled.discard()
     tell((*closed.notices, *(bundled.notices if bundled is not None else ())), wanted.verbose > 0)
+
+
+def _laid_out(wanted: Request, record: fs.Record, facts: closure.Facts) -> Laid:
+    from ocidiet import closure, tree, verify
+
+    root, binaries, libraries, added = _named(wanted, record, facts)
+    resolver = closure.Resolver(root, facts, wanted.search)
+    programs, closed, missing = _resolved(resolver, binaries, libraries, added)
+    base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
+    layer: Tree | None = None
+    below_it: ImageRoot | None = None
+    if wanted.base is None:
+        _refuse(missing, root)
+        places = wanted.places
+        if wanted.image is not None:
+            layer = image = tree.assemble(programs, added, root, Places(places[0], "scratch", places[2]))
+        if wanted.tar and (layer is None or places.layout != "scratch"):
+            image = tree.assemble(programs, added, root, places)
+    else:
+        path = HostPath(os.path.join(wanted.search.cwd, wanted.base))
+        if wanted.image is None:
+            from ocidiet.fs.image import open_image
+
+            base = open_image(path, record)
+        else:
+            from ocidiet.cli import bundle
+
+            base = below_it = bundle.open_base(path, record, programs)
+        image, lacking = _layer(programs, added, root, base, facts, wanted)
+        layer = image if wanted.image is not None else None
+        # What the root lacks and the base has is as good.
+        _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root)
+    return Laid(closed, root, image, layer, base, below_it)
 
 
 def _named(
