@@ -39,8 +39,13 @@ class Laid(NamedTuple):
 
 def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
-    from ocidiet import closure, commit, fs, tar, verify
+    from ocidiet import closure, commit, fs, tar, tree, verify
 
+    if wanted.image is not None:
+        from ocidiet.cli import bundle
+    # Every folder of rooms before the time is taken: an import may write bytecode there, which makes
+    # the folder, a prerequisite, newer than it was.
+    del tree
     commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = fs.Record(wanted.places.build_tree)
@@ -59,8 +64,6 @@ def pack(wanted: Request) -> None:
             if wanted.depfile is not None:
                 from ocidiet import depfile
             if layer is not None and wanted.image is not None:
-                from ocidiet.cli import bundle
-
                 bundled = bundle.Bundle(wanted.image, wanted, layer, below_it.setup if below_it is not None else None)
             own = _own_files()
             _refuse_own_input(wanted, record)

@@ -248,7 +248,7 @@ def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path:
 def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
     need("skopeo")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    commands = snippets("sh")[5].replace("docker load", "/usr/bin/docker load")
+    commands = snippets("sh")[7].replace("docker load", "/usr/bin/docker load")
     done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
     assert docker.run("hello:1.0") == "Hello World\n"
     assert done(["skopeo", "inspect", "--format", "{{.Os}}", "oci:copy:hello"], tmp_path) == "linux\n"
