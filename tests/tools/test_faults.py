@@ -570,18 +570,18 @@ MISSING = """\
 ocidiet: error: build/first, build/second: 3 libraries not found
   libgone.so, needed by build/first
     RUNPATH HOME/build/lib/libgone.so no such file
-    RUNPATH HOME/root/opt/own/libgone.so no such directory
-    cache HOME/root/etc/ld.so.cache no entry
-    default HOME/root/lib/TRIPLET/libgone.so no such file
-    default HOME/root/usr/lib/TRIPLET/libgone.so no such file
-    default HOME/root/lib/libgone.so no such file
-    default HOME/root/usr/lib/libgone.so no such file
+    RUNPATH HOME/sysroot/opt/own/libgone.so no such directory
+    cache HOME/sysroot/etc/ld.so.cache no entry
+    default HOME/sysroot/lib/TRIPLET/libgone.so no such file
+    default HOME/sysroot/usr/lib/TRIPLET/libgone.so no such file
+    default HOME/sysroot/lib/libgone.so no such file
+    default HOME/sysroot/usr/lib/libgone.so no such file
   libdeep.so, needed by HOME/build/lib/libhere.so
-    cache HOME/root/etc/ld.so.cache no entry
-    default HOME/root/lib/TRIPLET/libdeep.so no such file
-    default HOME/root/usr/lib/TRIPLET/libdeep.so no such file
-    default HOME/root/lib/libdeep.so no such file
-    default HOME/root/usr/lib/libdeep.so no such file
+    cache HOME/sysroot/etc/ld.so.cache no entry
+    default HOME/sysroot/lib/TRIPLET/libdeep.so no such file
+    default HOME/sysroot/usr/lib/TRIPLET/libdeep.so no such file
+    default HOME/sysroot/lib/libdeep.so no such file
+    default HOME/sysroot/usr/lib/libdeep.so no such file
   libgone.so, needed by build/second
     RUNPATH HOME/build/other/libgone.so not an ELF file: the loader stops here
   hint: is one of these directories the build's? then name its tree with --build-tree
@@ -590,7 +590,7 @@ ocidiet: error: build/first, build/second: 3 libraries not found
 
 def test_all_missing_libraries_are_told_at_once_with_every_place_in_order(odd: Path) -> None:
     need("patchelf")
-    build, root = odd / "build", odd / "root"
+    build, root = odd / "build", odd / "sysroot"
     gone = library(build / "lib" / "libgone.so", "int gone(void) { return 0; }\n")
     deep = library(build / "lib" / "libdeep.so", "int deep(void) { return 0; }\n")
     here = library(build / "lib" / "libhere.so", "int deep(void); int here(void) { return deep(); }\n", deep)
@@ -608,7 +608,7 @@ def test_all_missing_libraries_are_told_at_once_with_every_place_in_order(odd: P
         shutil.copy(name, root / name[1:])
     (root / "usr" / "lib" / triplet).mkdir(parents=True)
     before = everything(odd)
-    ended = run([*TOOL, *OUTPUTS, "--root", "root", "-b", "build/first:/first", "build/second:/second"], odd)
+    ended = run([*TOOL, *OUTPUTS, "--root", "sysroot", "-b", "build/first:/first", "build/second:/second"], odd)
     # The columns are as wide as the paths, which no test knows before.
     told = re.sub(r"(?<=\S) +", " ", ended.stderr).replace(f"{odd}/", "HOME/").replace(f"/{triplet}/", "/TRIPLET/")
     assert (ended.returncode, ended.stdout, told) == (1, "", MISSING)
