@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from ocidiet.depfile import encode, render
 from ocidiet.errors import UnencodableName
-from ocidiet.model import HostPath, Places, Request, Search, Trace
+from ocidiet.model import HostPath, Trace
 from tests.support import clean_env, need
+from tests.unit.test_depfile import asked
 
 # As in every real depfile, a name without '=' stands first.
 ANCHOR = HostPath(os.path.realpath(os.__file__))
@@ -87,23 +88,8 @@ def depfile(
     style: str = "gcc",
 ) -> bytes:
     """The depfile of `target`: absolute paths, spelled relative to `cwd`."""
-    here = HostPath(cwd)
-    asked = Request(
-        HostPath("o"),
-        (),
-        (),
-        HostPath(""),
-        Places(here),
-        Search(here),
-        0,
-        HostPath("d"),
-        target,
-        style,
-        False,
-        False,
-    )
     trace = Trace(*(tuple(map(HostPath, paths)) for paths in (read, listed, absent)))
-    return render(target, trace, [ANCHOR], asked, ())
+    return render(target, trace, [ANCHOR], asked(target, style, cwd), ())
 
 
 def touch(cwd: Path, names: Iterable[str]) -> None:

@@ -18,6 +18,12 @@ def own_meaning(char: str) -> str:
     return f"'{char}' has a meaning of its own to Make or Ninja"
 
 
+def asked(target: str, style: str, cwd: str) -> Request:
+    here = HostPath(cwd)
+    unused = (HostPath("o"), (), (), HostPath(""), Places(here), Search(here), 0, HostPath("d"))
+    return Request(*unused, target, style, False, False)
+
+
 def render_text(
     target: str = "out.tar",
     read: tuple[str, ...] = (),
@@ -28,21 +34,7 @@ def render_text(
     style: str = "gcc",
     cwd: str = CWD,
 ) -> str:
-    here = HostPath(cwd)
-    request = Request(
-        HostPath("o"),
-        (),
-        (),
-        HostPath(""),
-        Places(here),
-        Search(here),
-        0,
-        HostPath("d"),
-        target,
-        style,
-        False,
-        False,
-    )
+    request = asked(target, style, cwd)
     trace = Trace(*(tuple(map(HostPath, paths)) for paths in (read, listed, absent)))
     return render(target, trace, map(HostPath, own), request, outputs).decode("utf-8", "surrogateescape")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,9 +9,8 @@ import pytest
 
 from ocidiet.errors import InputError, PlaceConflict
 from tests.unit.elfmaker import INTERP, make
-from tests.unit.test_tree import DEBIAN, LIB, LIB64_IS_LIB, MULTIARCH, SPLIT, assembled, listing
+from tests.unit.test_tree import DEBIAN, LIB, LIB64_IS_LIB, MULTIARCH, SPLIT, Names, assembled, listing
 
-Names = Mapping[str, bytes | str | None]
 BUILD: Names = {"app": make(dynamic=False)}
 EXTRA = "app:/lib/own/x app:/bin/tool"
 
