@@ -194,7 +194,7 @@ def _resolved(
     A library of an installed tree that no program there maps is opened by one of them: a name that it
     needs and does not find by itself may be loaded by then, if it is the tree's or some program's.
     """
-    closed = resolver.explore([(given.name, at.walk(given.path)) for given, at in binaries])
+    closed = resolver.resolve([(given.name, at.walk(given.path)) for given, at in binaries])
     missing = {
         given.name: [*Closure((one,)).missing] for (given, _), one in zip(binaries, closed.programs, strict=True)
     }
@@ -202,7 +202,7 @@ def _resolved(
     mapped = {found.file.identity for part in parts for found in part.objects}
     walks = [(given, at.walk(given.path)) for given, at in libraries]
     opened = [(given, walk) for given, walk in walks if walk.file is not None and walk.file.identity not in mapped]
-    more = resolver.explore([(given.name, walk) for given, walk in opened])
+    more = resolver.resolve([(given.name, walk) for given, walk in opened])
     loaded = {edge.name for part in parts for edge in part.edges} | {extra.name.rpartition("/")[2] for extra in added}
     for (given, _), one in zip(opened, more.programs, strict=True):
         missing[given.name] = [lookup for lookup in Closure((one,)).missing if lookup.name not in loaded]

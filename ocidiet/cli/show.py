@@ -32,7 +32,7 @@ def show(verb: str, given: options.Options, cwd: str) -> None:
     root = fs.DiskRoot(prefix, record)
     host = fs.DiskRoot("", record) if prefix else root
     named = [(source.name, root if source.in_root else host, source.path) for source in sources]
-    closed = closure.Resolver(root, closure.Facts(), search).explore(
+    closed = closure.Resolver(root, closure.Facts(), search).resolve(
         [(name, at.walk(path)) for name, at, path in named]
     )
     verbose = "--verbose" in given
@@ -49,9 +49,8 @@ def show(verb: str, given: options.Options, cwd: str) -> None:
     else:
         write(drawn(closed, root, cwd, verbose))
     tell(closed.notices, verbose)
-    broken = [program.main.name for program in closed.programs if any(part.missing for part in program.parts())]
-    if broken:
-        error = MissingLibraries(closed.missing, broken, "", root.spell)
+    if closed.broken:
+        error = MissingLibraries(closed.missing, closed.broken, "", root.spell)
         if verb == "tree":
             error.evidence = ()  # which the tree holds
         raise error

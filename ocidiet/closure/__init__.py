@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ocidiet import elf
 from ocidiet.closure.space import Space
-from ocidiet.errors import BadElf, InputError, MissingLibraries, OcidietError, shown
+from ocidiet.errors import BadElf, InputError, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.model import (
     TYPE_CHECKING,
@@ -160,17 +160,7 @@ class Resolver:
         self._loaders = Loaders(root, search, facts)
         self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
-    def resolve(self, named: Sequence[tuple[str, Walk]], where: str = "") -> Closure:
-        """As `explore`. Raises `MissingLibraries` for all names not found in all of them (`where`
-        ends its first line)."""
-        closed = self.explore(named)
-        missing = closed.missing
-        if missing:
-            names = [name for (name, _), program in zip(named, closed.programs, strict=True) if _lacks(program)]
-            raise MissingLibraries(missing, names, where, self._root.spell)
-        return closed
-
-    def explore(self, named: Sequence[tuple[str, Walk]]) -> Closure:
+    def resolve(self, named: Sequence[tuple[str, Walk]]) -> Closure:
         """The closure of programs: each a name for messages, and the way to its file. What nothing
         serves is in `Closure.missing`. Raises `InputError` for a program that is none."""
         notices: dict[Notice, None] = {}
@@ -290,7 +280,3 @@ def _abi_interp(main: Object) -> str:
     if any(name == "libc.so" or name.startswith("libc.musl-") for name in facts.needed):
         return f"/lib/ld-musl-{known[1]}.so.1"
     return known[0]
-
-
-def _lacks(program: Program) -> bool:
-    return any(part.missing for part in program.parts())

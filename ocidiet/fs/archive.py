@@ -38,11 +38,6 @@ class Member(NamedTuple):
     """The payload is not the file as it is, but as GNU tar packs one with holes."""
 
 
-def is_tar(head: bytes) -> bool:
-    """Whether a file that starts with the 512 bytes `head` is a tar."""
-    return head == _ZEROS or (len(head) == BLOCK_BYTES and _sum(head) == _stored_sum(head))
-
-
 def members(pread: Callable[[int, int], bytes], size_bytes: int, path: str) -> Iterator[Member]:
     """The members of an archive of `size_bytes`, in its order. Raises `InputError` for what is no whole tar."""
     at = 0

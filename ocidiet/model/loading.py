@@ -264,3 +264,8 @@ class Closure(NamedTuple):
                 for lookup in part.missing:
                     lacking.setdefault((number, lookup.needed_by.path, lookup.name), lookup)
         return tuple(lacking.values())
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The names of the programs that `missing` tells of."""
+        return tuple(program.main.name for program in self.programs if any(part.missing for part in program.parts()))

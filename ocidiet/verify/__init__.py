@@ -56,7 +56,7 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
     files that it was meant to have, or for those that stay away the base's. `facts` and `search` are
     those of the walk that made the tree; no LD_LIBRARY_PATH is set inside."""
     root, resolver, named = _inside(tree, facts, search, base)
-    inside = resolver.explore(named)
+    inside = resolver.resolve(named)
     missing: dict[str, list[Lookup]] = {}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         # What a library went without then, it may go without here: who opens it will have it loaded.
@@ -89,7 +89,7 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
 def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
     """The names of libraries and interpreters that neither `tree` nor the `base` below it serves."""
     _, resolver, named = _inside(tree, facts, search, base)
-    inside = resolver.explore(named)
+    inside = resolver.resolve(named)
     names = {lookup.name for lookup in inside.missing}
     for placed, proven in zip(tree.programs, inside.programs, strict=True):
         started = {_started(part, proven): part for part in proven.parts()}

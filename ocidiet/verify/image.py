@@ -75,7 +75,6 @@ class _Judged:
         self._scripts: list[str] = []
         self._programs: list[tuple[str, ElfFacts]] = []
         self._libraries: list[tuple[str, File]] = []
-        self._statics = 0
         self._reached: dict[object, Object] = {}
         # By its last name, everything that is a file in the image, or leads to one.
         self._named: dict[str, list[str]] = {}
@@ -175,7 +174,7 @@ class _Judged:
         for path, facts in self._programs:
             if facts.interp is None:
                 continue
-            program = self._explored(path)
+            program = self._resolved(path)
             if program is None:
                 continue
             for part in program.parts():
@@ -194,7 +193,7 @@ class _Judged:
         for path, file in self._libraries:
             if file.identity in self._reached:
                 continue
-            program = self._explored(path, library=True)
+            program = self._resolved(path, library=True)
             if program is None:
                 continue
             for lookup in program.missing:
@@ -206,9 +205,9 @@ class _Judged:
                     self._missing(lookup)
             self._lacks(program)
 
-    def _explored(self, path: str, library: bool = False) -> Program | None:
+    def _resolved(self, path: str, library: bool = False) -> Program | None:
         try:
-            closed = self._resolver.explore([(path, self._root.walk(path))])
+            closed = self._resolver.resolve([(path, self._root.walk(path))])
         except OcidietError as error:
             if library:
                 self._note(error.message)
@@ -259,7 +258,7 @@ class _Judged:
         """What their first lines start."""
         for path in self._scripts:
             try:
-                program = self._resolver.explore([(path, self._root.walk(path))]).programs[0]
+                program = self._resolver.resolve([(path, self._root.walk(path))]).programs[0]
             except OcidietError as error:
                 if "without an interpreter" not in error.message:  # which a shell runs all the same
                     what = error.message.removeprefix(f"{shown(path)}: ")

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FunctionType
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import OcidietError
+from ocidiet.errors import MissingLibraries, OcidietError
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Search
 from tests.unit.elfmaker import BE, INTERP, LE, LOADER, lay, make
@@ -175,7 +175,9 @@ class Judge:
         told = []
         for program in ("/m", f"{home}/by_name", f"{home}/by_path", f"{home}/by_interp"):
             try:
-                resolver.resolve([(program, root.walk(program))])
+                closed = resolver.resolve([(program, root.walk(program))])
+                if closed.missing:
+                    raise MissingLibraries(closed.missing, closed.broken, "", root.spell)
                 told.append("")
             except OcidietError as error:
                 told.append(str(error))

@@ -106,7 +106,7 @@ def resolved(
     that comes later than the start is counted in `further`.
     """
     try:
-        found = resolver.explore([(path, root.walk(path))]).programs[0]
+        found = resolver.resolve([(path, root.walk(path))]).programs[0]
     except OcidietError:
         return REFUSED
     levels = {level.level: level for level in found.levels}

@@ -38,7 +38,7 @@ def told_by_ocidiet(case: Case) -> tuple[Told, str]:
     root = DiskRoot(case.root, Record())
     levels = case.levels()
     try:
-        closure = Resolver(root, Facts(), search).explore([(path, root.walk(path)) for path in case.programs])
+        closure = Resolver(root, Facts(), search).resolve([(path, root.walk(path)) for path in case.programs])
     except OcidietError:
         return Told(dict.fromkeys(product(case.programs, levels), REFUSED), [], []), ""
     opened: dict[tuple[str, str], Opened] = {}

@@ -72,7 +72,7 @@ each = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def resolve(top: Path, names: dict[str, bytes | str | None]) -> Program:
     """What /main gets in a root of its own."""
     root = DiskRoot(lay(top, names), Record())
-    return Resolver(root, Facts(), Search(HostPath("/"))).explore([("/main", root.walk("/main"))]).programs[0]
+    return Resolver(root, Facts(), Search(HostPath("/"))).resolve([("/main", root.walk("/main"))]).programs[0]
 
 
 def paths(program: Program) -> list[str]:

@@ -642,12 +642,12 @@ NOTICES = (Notice("all\nbad", True), Notice("by the way", False))
 def test_warning_is_told_always_and_a_note_with_v(
     tool: Any, argv: list[str], verbose: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Resolver.explore
+    made = Resolver.resolve
 
     def with_notices(self: Resolver, named: Any) -> Closure:
         return Closure(made(self, named).programs, NOTICES)
 
-    monkeypatch.setattr(Resolver, "explore", with_notices)
+    monkeypatch.setattr(Resolver, "resolve", with_notices)
     code, _, err = tool(
         *argv, "=/bin/whole:/whole"[: None if argv[0] == "-t" else 11], "--root", "sysroot", *["-v"] * verbose
     )

@@ -23,9 +23,12 @@ LIB = make()
 def resolve(top: Path, names: Names, *programs: str) -> Closure:
     """The closure of `programs` in a root of `names` and a loader, read once for all of them."""
     root = DiskRoot(lay(top, {INTERP: LOADER, "/usr/lib64": None, **names}), Record())
-    return Resolver(root, Facts(), Search(HostPath("/cwd"))).resolve(
+    closed = Resolver(root, Facts(), Search(HostPath("/cwd"))).resolve(
         [(path, root.walk(path)) for path in programs or ("/main",)]
     )
+    if closed.missing:
+        raise MissingLibraries(closed.missing, closed.broken, "", root.spell)
+    return closed
 
 
 def told(found: Program) -> list[tuple[str, str, str]]:
@@ -261,7 +264,7 @@ def test_program_that_sets_its_user_is_told_that_it_will_not(tmp_path: Path) -> 
     root = DiskRoot(lay(tmp_path, {"/main": make(dynamic=False), "/plain": make(dynamic=False)}), Record())
     (tmp_path / "main").chmod(0o4755)
     resolver = Resolver(root, Facts(), Search(HostPath("/")))
-    told = [resolver.explore([(path, root.walk(path))]).notices for path in ("/main", "/plain")]
+    told = [resolver.resolve([(path, root.walk(path))]).notices for path in ("/main", "/plain")]
     assert told == [(Notice("/main: is set-user-ID or set-group-ID here; in the image it is not", True),), ()]
 
 

@@ -241,7 +241,7 @@ def test_chain_of_any_length_is_drawn_and_written(tmp_path: Path) -> None:
     names = {f"/lib64/{n}": make(needed=[str(n + 1)]) for n in range(2000)}
     names |= {INTERP: LOADER, "/lib64/2000": make(), "/main": program("0")}
     root = DiskRoot(lay(tmp_path, names), Record())
-    closure = Resolver(root, Facts(), Search(HostPath("/"))).explore([("main", root.walk("/main"))])
+    closure = Resolver(root, Facts(), Search(HostPath("/"))).resolve([("main", root.walk("/main"))])
     lines = tree.tree(closure, lambda path: path).splitlines()
     assert (len(lines), lines[2001].split()) == (2003, ["|", "`--", "2000", "/lib64/2000", "default", "directory"])
     assert len(json.loads(data.render(closure))["programs"][0]["objects"]) == 2003
