@@ -4,15 +4,17 @@
 #   include $(shell ocidiet --makefile)         # or a relative path into a checkout
 #
 # +++ targets +++
-#   image         make every image: a root file system tar each, for ADD and `import`
+#   image         make every image, as IMAGE_FORMATS says
 #   image-load    put them into the container engine; it is asked whether it has them already
 #   image-run     run the image [ARGS=words]
+#   image-push    push them to the registry that IMAGE_NAME says, with skopeo
 #   image-list    list the entries: path, size, reason
 #   image-tree    the same, and who needs what
 #   image-verify  tell whether the images are complete, as for any image
 #   image-install run IMAGE_INSTALL, as each of the others does before
 #   image-clean   remove what `image` made; add `clean: image-clean` if you like
-#   With several images also image-load-NAME, image-run-NAME and so on.
+#   With several images also image-load-NAME, image-run-NAME and so on. NAME.tar and NAME.oci.tar are
+#   targets too, whatever `image` makes.
 #
 # +++ variables +++                                                              [default]
 #   IMAGE_BINARIES    programs, PROGRAM[:DEST]                 [DEST: IMAGE_BINDIR/name]
@@ -21,15 +23,19 @@
 #   IMAGE_DESTDIR     all of this directory instead, an installed tree
 #   IMAGE_BINDIR      where programs go  [the Makefile's bindir or PREFIX/bin, else /usr/local/bin]
 #   IMAGE_ROOT        where libraries come from, a sysroot say                         [/]
-#   IMAGE_BASE        the image is a layer over this one, of what it lacks           [none]
-#   IMAGE_LAYOUT      portable, scratch, merged or split                       [portable]
+#   IMAGE_BASE        the image lies over this one; NAME.tar is the layer of what it lacks  [none]
+#   IMAGE_FORMATS     tar, a root file system for ADD and `import`; oci.tar, what engines load
+#                     and registries take; or both, which one run then makes           [tar]
+#   IMAGE_LAYOUT      of NAME.tar: portable, scratch, merged or split           [portable]
 #   IMAGE_DIR         where the images are written             [.]
 #   IMAGES            the images' names, if more than one  [the first program's, or the entrypoint's]
 #   IMAGE_ENTRYPOINT  the command that a container starts, words  [the program, if only one]
-#   IMAGE_CMD, IMAGE_USER, IMAGE_WORKDIR, IMAGE_ENV (NAME=value words)             [none]
-#   IMAGE_NAME, IMAGE_TAG  the name in the engine                     [NAME and latest]
+#   IMAGE_CMD, IMAGE_USER, IMAGE_WORKDIR, IMAGE_ENV and IMAGE_LABELS (NAME=value words)
+#   IMAGE_FLAGS       more options that say what NAME.oci.tar is: --layers auto, --expose 80
+#   IMAGE_NAME, IMAGE_TAG  the image's name                           [NAME and latest]
 #   IMAGE_ENGINE      the container engine              [docker, else podman: who answers]
 #   IMAGE_RUNFLAGS    more options for the engine's `run`
+#   IMAGE_PUSHFLAGS   more options for skopeo's `copy`
 #   OCIDIET           the tool                                               [ocidiet]
 #   OCIDIETFLAGS      more options for it
 #   IMAGE_QUIET       prints the line that stands for a command; V=1 shows the command
@@ -39,7 +45,7 @@
 #
 # Private names start with __ocidiet. Beside an image NAME.tar stand NAME.tar.d, what it depends on,
 # NAME.tar.state, the tool's own note of what it was made from, and NAME.tar.stamp, the command that
-# made it; $(IMAGE_CLEANFILES) lists them all.
+# made it, and so beside NAME.oci.tar; $(IMAGE_CLEANFILES) lists them all.
 
 ifndef __ocidiet_included
 __ocidiet_included := 1
@@ -78,7 +84,13 @@ __ocidiet_vpath = $(firstword $(if $(call __ocidiet_set,VPATH),$(wildcard $1 $(a
 __ocidiet_images = $(or $(strip $(call __ocidiet_set,IMAGES)),$(notdir $(call __ocidiet_src,$(firstword $(call \
   __ocidiet_set,IMAGE_BINARIES) $(if $(__ocidiet_stages),$(call __ocidiet_set,IMAGE_ENTRYPOINT))))))
 __ocidiet_stages = $(call __ocidiet_set,IMAGE_INSTALL)$(call __ocidiet_set,IMAGE_DESTDIR)
-__ocidiet_tar = $(patsubst ./%,%,$(IMAGE_DIR)/$1.tar)
+# Usage: $(call __ocidiet_files,NAME,FORMATS): the image in these formats.
+__ocidiet_files = $(foreach f,$2,$(patsubst ./%,%,$(IMAGE_DIR)/$1.$f))
+__ocidiet_tar = $(call __ocidiet_files,$1,tar)
+__ocidiet_archive = $(call __ocidiet_files,$1,oci.tar)
+__ocidiet_formats = $(or $(foreach f,$(call __ocidiet_get,IMAGE_FORMATS,$1),$(if $(filter tar oci.tar,$f),$f,$(error \
+  IMAGE_FORMATS: $f is neither tar nor oci.tar))),tar)
+__ocidiet_first = $(firstword $(__ocidiet_files))
 __ocidiet_bindir = $(or $(call __ocidiet_get,IMAGE_BINDIR,$1),$(call __ocidiet_own,bindir),$(addsuffix /bin,$(call __ocidiet_own,PREFIX)),/usr/local/bin)
 
 # Programs with the place that each has in the image; one of the root (=/usr/bin/x) keeps its own.
@@ -90,12 +102,22 @@ __ocidiet_inputs = $(foreach s,$(__ocidiet_programs) $(__ocidiet_extras),$(filte
   $(if $(__ocidiet_install),,$(__ocidiet_destdir)) $(call __ocidiet_get,IMAGE_BASE,$1)
 __ocidiet_content = $(addprefix --root ,$(call __ocidiet_get,IMAGE_ROOT,$1)) \
   $(addprefix --destdir ,$(__ocidiet_destdir)) $(addprefix --base ,$(call __ocidiet_get,IMAGE_BASE,$1)) \
-  $(addprefix --layout ,$(call __ocidiet_get,IMAGE_LAYOUT,$1)) \
   $(addprefix -b ,$(foreach s,$(__ocidiet_programs),$(call __ocidiet_find,$s))) \
   $(addprefix -e ,$(foreach s,$(__ocidiet_extras),$(call __ocidiet_find,$s))) \
   $(call __ocidiet_get,OCIDIETFLAGS,$1)
-__ocidiet_command = $(strip $(OCIDIET) -t $(__ocidiet_tar) --depfile $(__ocidiet_tar).d \
-  --depfile-target $(__ocidiet_tar).stamp --depfile-style make --keep-mtime $(__ocidiet_content))
+__ocidiet_layout = $(addprefix --layout ,$(call __ocidiet_get,IMAGE_LAYOUT,$1))
+__ocidiet_ref = $(or $(call __ocidiet_get,IMAGE_NAME,$1),$1):$(or $(call __ocidiet_get,IMAGE_TAG,$1),latest)
+# Usage: $(call __ocidiet_words,OPTION,VARIABLE,NAME): the option with all words; __ocidiet_each: with each.
+__ocidiet_words = $(if $(strip $(call __ocidiet_get,$2,$3)),$1 $(call __ocidiet_quoted,$(strip $(call __ocidiet_get,$2,$3))))
+__ocidiet_each = $(foreach w,$(call __ocidiet_get,$2,$3),$1 $(call __ocidiet_quoted,$w))
+__ocidiet_image = --tag $(__ocidiet_ref) $(call __ocidiet_words,--entrypoint,IMAGE_ENTRYPOINT,$1) \
+  $(call __ocidiet_words,--cmd,IMAGE_CMD,$1) $(call __ocidiet_words,--user,IMAGE_USER,$1) \
+  $(call __ocidiet_words,--workdir,IMAGE_WORKDIR,$1) $(call __ocidiet_each,--env,IMAGE_ENV,$1) \
+  $(call __ocidiet_each,--label,IMAGE_LABELS,$1) $(call __ocidiet_get,IMAGE_FLAGS,$1)
+# Usage: $(call __ocidiet_command,NAME,FORMATS)
+__ocidiet_command = $(strip $(OCIDIET) $(if $(filter tar,$2),-t $(__ocidiet_tar) $(__ocidiet_layout)) \
+  $(if $(filter oci.tar,$2),--archive $(__ocidiet_archive) $(__ocidiet_image)) --depfile $(__ocidiet_first).d \
+  --depfile-target $(__ocidiet_first).stamp --depfile-style make --keep-mtime $(__ocidiet_content))
 
 # Usage: $(call __ocidiet_same,A,B): not empty where both are the same text.
 __ocidiet_same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
@@ -105,54 +127,48 @@ __ocidiet_dry := $(findstring n,$(__ocidiet_flags))$(findstring q,$(__ocidiet_fl
 __ocidiet_loud = $(filter 1,$(call __ocidiet_set,V))
 __ocidiet_say = $(if $(__ocidiet_loud)$(findstring s,$(__ocidiet_flags)),:,$(IMAGE_QUIET))
 
-# The engine's view of an image: its one layer's digest and its configuration, as words.
 __ocidiet_engine = $(eval __ocidiet_engine := $$(or $$(call __ocidiet_set,IMAGE_ENGINE),$$(shell \
   for e in docker podman; do if $$$$e version >/dev/null 2>&1; then echo $$$$e; break; fi; done),$$(error \
   no container engine answers: install docker or podman, or set IMAGE_ENGINE)))$(__ocidiet_engine)
-__ocidiet_ref = $(or $(call __ocidiet_get,IMAGE_NAME,$1),$1):$(or $(call __ocidiet_get,IMAGE_TAG,$1),latest)
-__ocidiet_places = $(foreach p,$(__ocidiet_programs),$(lastword $(subst :/, /,$(patsubst =%,%,$p))))
-__ocidiet_start = $(or $(strip $(call __ocidiet_get,IMAGE_ENTRYPOINT,$1)),$(if $(word 2,$(__ocidiet_places)),,$(__ocidiet_places)))
-__ocidiet_json = $(if $(strip $1),["$(subst $(__ocidiet_space),"$(__ocidiet_comma),$(strip $1))"])
-__ocidiet_comma := ,"
-__ocidiet_empty :=
-__ocidiet_space := $(__ocidiet_empty) $(__ocidiet_empty)
-__ocidiet_view = {{.RootFS.Layers}}{{range .Config.Entrypoint}} e={{.}}{{end}}{{range .Config.Cmd}} c={{.}}{{end}} \
-  u={{.Config.User}} w={{.Config.WorkingDir}}{{range .Config.Env}} v={{.}}{{end}}
-__ocidiet_config = $(foreach w,$(__ocidiet_start),e=$w) $(foreach w,$(call __ocidiet_get,IMAGE_CMD,$1),c=$w) \
-  u=$(call __ocidiet_get,IMAGE_USER,$1) w=$(call __ocidiet_get,IMAGE_WORKDIR,$1) \
-  $(foreach w,$(call __ocidiet_get,IMAGE_ENV,$1),v=$w)
-# Usage: $(call __ocidiet_change,KEYWORD,value): the option of `import` that sets it, if there is a value.
-__ocidiet_change = $(if $(strip $2),--change '$1 $(strip $2)')
-__ocidiet_changes = $(call __ocidiet_change,ENTRYPOINT,$(call __ocidiet_json,$(__ocidiet_start))) \
-  $(call __ocidiet_change,CMD,$(call __ocidiet_json,$(call __ocidiet_get,IMAGE_CMD,$1))) \
-  $(call __ocidiet_change,USER,$(call __ocidiet_get,IMAGE_USER,$1)) \
-  $(call __ocidiet_change,WORKDIR,$(call __ocidiet_get,IMAGE_WORKDIR,$1)) \
-  $(foreach w,$(call __ocidiet_get,IMAGE_ENV,$1),$(call __ocidiet_change,ENV,$w))
-# What the image lies over, if it is no whole one.
-__ocidiet_below = $(or $(strip $(call __ocidiet_get,IMAGE_BASE,$1)),$(if $(filter merged,$(call __ocidiet_get,IMAGE_LAYOUT,$1)),a base))
+# What an engine calls an image is the digest of its configuration or of its manifest; the archive names both.
 define __ocidiet_load
-$(if $(__ocidiet_below),$(error $1.tar is a layer over $(__ocidiet_below), no whole image that an engine could import))digest=$$(sha256sum <$(__ocidiet_tar)) && digest="[sha256:$${digest%% *}] $(strip $(__ocidiet_config))"; \
-if [ "$$($(__ocidiet_engine) image inspect -f '$(strip $(__ocidiet_view))' $(__ocidiet_ref) 2>/dev/null)" != "$$digest" ]; then \
+id=$$($(__ocidiet_engine) image inspect -f '{{.Id}}' $(__ocidiet_ref) 2>/dev/null) || id=; \
+if [ -z "$$id" ] || ! tar -xOf $(__ocidiet_archive) manifest.json index.json | grep -q "$${id#sha256:}"; then \
   $(__ocidiet_say) LOAD $(__ocidiet_ref); \
-  $(__ocidiet_engine) import $(if $(findstring podman,$(__ocidiet_engine)),-q) $(strip $(__ocidiet_changes)) $(__ocidiet_tar) $(__ocidiet_ref) >/dev/null; \
+  $(__ocidiet_engine) load -q -i $(__ocidiet_archive) >/dev/null; \
 fi
 endef
+# The registry that the image's name begins with, if there is one: `docker` tells it by its form.
+__ocidiet_registry = $(and $(findstring /,$(__ocidiet_ref)),$(foreach w,$(firstword $(subst /, ,$(__ocidiet_ref))),$(filter \
+  localhost,$w)$(findstring .,$w)$(findstring :,$w)))
+define __ocidiet_push
+$(if $(__ocidiet_registry),,$(error $(__ocidiet_ref) names no registry to push to: set IMAGE_NAME, as registry.example/$1))\
+command -v skopeo >/dev/null || { echo 'image-push needs skopeo: install it, or push $(__ocidiet_archive) with another tool' >&2; exit 1; }; \
+$(__ocidiet_say) PUSH $(__ocidiet_ref); \
+skopeo --insecure-policy copy -q $(call __ocidiet_get,IMAGE_PUSHFLAGS,$1) oci-archive:$(__ocidiet_archive) docker://$(__ocidiet_ref)
+endef
+# The file that is a whole image: a layer is none.
+__ocidiet_whole = $(if $(call __ocidiet_get,IMAGE_BASE,$1)$(filter merged,$(call __ocidiet_get,IMAGE_LAYOUT,$1)),$(__ocidiet_archive),$(call \
+  __ocidiet_files,$1,$(firstword $(__ocidiet_formats))))
 
 # The stamp names all that the image depends on, holds the command that made it, and has the depfile's
 # time, which is the start of the run: an input that changes behind the tool's last look is newer. An
 # image of unchanged content keeps its time, so that nothing behind it runs. Under -q and -n Make would
 # take the stamp's newer time for work to do on the image, hence `|`.
+# Usage: $(call __ocidiet_rules,NAME,FORMATS,first file)
 define __ocidiet_rules
-$(__ocidiet_tar).stamp: $(__ocidiet_inputs) $(if $(and $(wildcard $(__ocidiet_tar)),$(wildcard $(__ocidiet_tar).d)),,FORCE) \
-  $(if $(call __ocidiet_same,$(strip $(file <$(__ocidiet_tar).stamp)),$(__ocidiet_command)),,FORCE)
-	@set -e; mkdir -p $$(@D); $$(__ocidiet_say) IMAGE $(__ocidiet_tar)
-	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1)
-	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1)) >$$@ && touch -r $(__ocidiet_tar).d $$@
-$(__ocidiet_tar): $(if $(__ocidiet_dry),|) $(__ocidiet_tar).stamp ;
+$3.stamp: $(__ocidiet_inputs) $(if $(filter-out $(wildcard $(__ocidiet_files) $3.d),$(__ocidiet_files) $3.d),FORCE) \
+  $(if $(call __ocidiet_same,$(strip $(file <$3.stamp)),$(__ocidiet_command)),,FORCE) $(if $(__ocidiet_install),image-install-$1)
+	@set -e; mkdir -p $$(@D); $$(foreach f,$(__ocidiet_files),$$(__ocidiet_say) IMAGE $$f;)
+	$$(if $$(__ocidiet_loud),,@)$$(call __ocidiet_command,$1,$2)
+	@printf '%s\n' $$(call __ocidiet_quoted,$$(call __ocidiet_command,$1,$2)) >$$@ && touch -r $3.d $$@
+$(__ocidiet_files): $(if $(__ocidiet_dry),|) $3.stamp ;
+-include $(wildcard $3.d)
+endef
 
+define __ocidiet_targets
 ifneq ($(__ocidiet_install),)
 # Make cannot know what an installation installs: it is made anew every time. One at a time: each may build.
-$(__ocidiet_tar).stamp: image-install-$1
 image-install: image-install-$1
 image-install-$1: $(filter-out $(__ocidiet_destdir),$(__ocidiet_inputs)) | $(__ocidiet_installs)
 	@$(if $(__ocidiet_dry),,set -e; mkdir -p $(dir $(__ocidiet_destdir)); rm -rf $(__ocidiet_destdir); $$(__ocidiet_say) INSTALL $(__ocidiet_destdir))
@@ -161,36 +177,39 @@ image-install-$1: $(filter-out $(__ocidiet_destdir),$(__ocidiet_inputs)) | $(__o
 __ocidiet_installs += image-install-$1
 endif
 
-image: $(__ocidiet_tar)
+image: $(call __ocidiet_files,$1,$(__ocidiet_formats))
 image-load: image-load-$1
+image-push: image-push-$1
 image-list: image-list-$1
 image-tree: image-tree-$1
 image-verify: image-verify-$1
-image-load-$1: $(__ocidiet_tar)
+image-load-$1: $(__ocidiet_archive)
 	@$$(call __ocidiet_load,$1)
 image-run-$1: image-load-$1
-	@$$(if $$(call __ocidiet_start,$1)$$(call __ocidiet_get,IMAGE_CMD,$1),,$$(error \
-	  $1 holds several programs: set IMAGE_ENTRYPOINT to the one to start))$$(__ocidiet_engine) run --rm \
-	  $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(call __ocidiet_set,ARGS)
+	@$$(__ocidiet_engine) run --rm $$(call __ocidiet_get,IMAGE_RUNFLAGS,$1) $$(call __ocidiet_ref,$1) $$(call __ocidiet_set,ARGS)
+image-push-$1: $(__ocidiet_archive)
+	@$$(call __ocidiet_push,$1)
 image-list-$1 image-tree-$1: $(__ocidiet_inputs) $(if $(__ocidiet_install),image-install-$1)
-	@$$(OCIDIET) $$(if $$(filter image-tree%,$$@),-vv,-v) -t - $$(strip $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
-image-verify-$1: $(__ocidiet_tar)
-	@$$(if $$(call __ocidiet_below,$1),$$(__ocidiet_say) LAYER '$(__ocidiet_tar): was proven over $$(call __ocidiet_below,$1)',$$(OCIDIET) verify $(__ocidiet_tar))
-.PHONY: image-load-$1 image-run-$1 image-list-$1 image-tree-$1 image-verify-$1
-IMAGE_CLEANFILES += $(__ocidiet_tar) $(addprefix $(__ocidiet_tar),.d .state .stamp)
--include $(wildcard $(__ocidiet_tar).d)
+	@$$(OCIDIET) $$(if $$(filter image-tree%,$$@),-vv,-v) -t - $$(strip $$(call __ocidiet_layout,$1) $$(call __ocidiet_content,$1)) 2>&1 >/dev/null
+image-verify-$1: $(__ocidiet_whole)
+	@$$(OCIDIET) verify $(__ocidiet_whole)
+.PHONY: image-load-$1 image-run-$1 image-push-$1 image-list-$1 image-tree-$1 image-verify-$1
+IMAGE_CLEANFILES += $(foreach f,$(__ocidiet_tar) $(__ocidiet_archive),$f $f.d $f.state $f.stamp)
 endef
 
-.PHONY: image image-load image-run image-list image-tree image-verify image-install image-clean FORCE
+.PHONY: image image-load image-run image-push image-list image-tree image-verify image-install image-clean FORCE
 FORCE:
 image-install:
 
 image-clean:
 	rm -f $(IMAGE_CLEANFILES)$(if $(__ocidiet_installs), && rm -rf $(foreach n,$(patsubst image-install-%,%,$(__ocidiet_installs)),$(call __ocidiet_destdir,$n)))
 
-$(foreach n,$(__ocidiet_images),$(eval $(call __ocidiet_rules,$n)))
+# What `image` makes is of one run; another format, for another goal, of its own.
+__ocidiet_make = $(eval $(call __ocidiet_rules,$1,$2,$(__ocidiet_first)))
+$(foreach n,$(__ocidiet_images),$(eval $(call __ocidiet_targets,$n))$(call __ocidiet_make,$n,$(call __ocidiet_formats,$n))$(foreach \
+  f,$(filter-out $(call __ocidiet_formats,$n),tar oci.tar),$(call __ocidiet_make,$n,$f)))
 ifeq ($(__ocidiet_images),)
-image image-load image-run image-list image-tree image-verify:
+image image-load image-run image-push image-list image-tree image-verify:
 	@$(error $(if $(__ocidiet_stages),the image has no name; set IMAGES,IMAGE_BINARIES is empty; set it) before the include)
 else ifeq ($(word 2,$(__ocidiet_images)),)
 image-run: image-run-$(__ocidiet_images)

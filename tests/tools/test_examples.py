@@ -276,7 +276,7 @@ def test_the_installed_tree_of_the_readme_works(project: dict[str, str], tmp_pat
     assert files(tmp_path / "app.tar") == HELLO_LISTING
     (tmp_path / "Makefile").write_text(snippets("make")[1] + INSTALL)
     words = ["IMAGE_ENGINE=/usr/bin/docker", "IMAGE_RUNFLAGS=--network=none", "IMAGE_NAME=installed"]
-    ran = done(["make", "image-run", *words], tmp_path, {**docker.env, **project})
+    ran = done(["make", "image", "image-run", *words], tmp_path, {**docker.env, **project})
     assert ran.endswith("Hello World\n")
     assert (tmp_path / "hello.tar").read_bytes() == (tmp_path / "app.tar").read_bytes()
 

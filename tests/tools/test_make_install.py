@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.support import Engine, ocidiet
+from tests import support
+from tests.support import Engine, clean_env, ocidiet, run
 from tests.tools.events import snapshot
 from tests.tools.test_make import IMAGE, NOTHING, make
-from tests.tools.test_make_manners import COMPANIONS, HELLO, INCLUDE, direct, made, names, program, work, written
+from tests.tools.test_make_manners import (
+    ARCHIVE,
+    CLEAN,
+    COMPANIONS,
+    HELLO,
+    INCLUDE,
+    direct,
+    made,
+    names,
+    program,
+    work,
+    written,
+)
 
 __all__ = ["program", "work"]
 pytestmark = pytest.mark.usefixtures("each_make")
@@ -152,7 +166,7 @@ def test_destdir_is_a_prerequisite_and_its_files_are_inputs(work: Path) -> None:
     (work / "stage/opt/data").write_text("data\n")
     assert made(work, "image") == IMAGE
     assert (work / "hello.tar").read_bytes() == direct(work, "--destdir", "stage")
-    assert made(work, "image-clean") == "rm -f hello.tar hello.tar.d hello.tar.state hello.tar.stamp\n"
+    assert made(work, "image-clean") == CLEAN
     assert (work / "stage/opt/data").exists()
 
 
@@ -183,18 +197,72 @@ def test_base_is_a_prerequisite_and_an_input(work: Path) -> None:
     assert whole != (work / "hello.tar").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("variable", "below"), [("IMAGE_BASE = base", "base"), ("IMAGE_LAYOUT = merged", "a base")], ids=["base", "merged"]
-)
-def test_a_layer_is_not_loaded_and_not_verified_alone(work: Path, variable: str, below: str) -> None:
+def test_layer_is_not_verified_alone(work: Path) -> None:
+    """The whole image is, which the archive holds; over what is no image there is none."""
+    ocidiet("-b", "hello:/b", "--archive", "base.oci.tar", cwd=work)
+    written(work, f"IMAGE_BASE = base.oci.tar\n{HELLO}")
+    archive = IMAGE.replace(".tar", ".oci.tar")
+    assert made(work, "image-verify").startswith(f"{archive}hello.oci.tar: ok, 2 programs, ")
     (work / "base").mkdir()
-    written(work, f"{variable}\n{HELLO}")
-    made(work, "image")
-    assert made(work, "image-verify") == f"    LAYER    hello.tar: was proven over {below}\n"
-    for goal in ("image-load", "image-run"):
-        ended = make(work, goal, "IMAGE_ENGINE=false")
-        told = f"*** hello.tar is a layer over {below}, no whole image that an engine could import.  Stop.\n"
-        assert (ended.returncode, ended.stderr.endswith(told)) == (2, True), ended.stderr
+    ended = make(work, "image-load", "IMAGE_BASE=base", "IMAGE_ENGINE=false")
+    told = f"ocidiet: error: {work}/base: a root file system, which has no layers for an image to lie over"
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, told)
+
+
+# Formats ---------------------------------------------------------------------------------------------
+
+BOTH = "    IMAGE    hello.tar\n    IMAGE    hello.oci.tar\n"
+
+
+def test_formats_are_of_one_run(work: Path) -> None:
+    written(work, f"IMAGE_FORMATS = tar oci.tar\n{HELLO}deployed: hello.oci.tar ; @echo DEPLOY; touch $@\n")
+    assert made(work, "-j8", "image", "deployed") == f"{BOTH}DEPLOY\n"
+    assert names(work) == sorted(["Makefile", "deployed", "hello", *COMPANIONS, "hello.oci.tar", "hello.oci.tar.state"])
+    assert (work / "hello.tar").read_bytes() == direct(work, "-b", "hello:/usr/local/bin/hello")
+    assert made(work, "-j8", "image", "deployed") == f"{NOTHING}make: 'deployed' is up to date.\n"
+    assert (made(work, "-n", "image"), make(work, "-q", "image").returncode) == (NOTHING, 0)
+    for gone in ("hello.tar", "hello.oci.tar", "hello.tar.d"):
+        (work / gone).unlink()
+        assert made(work, "image") == BOTH
+        assert made(work, "image") == NOTHING
+    assert made(work, "image-clean") == CLEAN
+    assert names(work) == ["Makefile", "deployed", "hello"]
+
+
+def test_formats_archive_alone(work: Path) -> None:
+    written(work, f"IMAGE_FORMATS = oci.tar\n{HELLO}")
+    archive = IMAGE.replace(".tar", ".oci.tar")
+    assert made(work, "image") == archive
+    assert names(work) == sorted(["Makefile", "hello", *ARCHIVE])
+    assert made(work, "image") == NOTHING
+    assert made(work, "image-verify").startswith("hello.oci.tar: ok, 1 program, ")
+    assert made(work, "hello.tar") == IMAGE
+
+
+def test_formats_of_other_words_are_an_error(work: Path) -> None:
+    written(work, f"IMAGE_FORMATS = tar zip\n{HELLO}")
+    assert make(work, "image").stderr.endswith("*** IMAGE_FORMATS: zip is neither tar nor oci.tar.  Stop.\n")
+
+
+# The registry ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "hello", "vendor/hello"])
+def test_push_without_a_registry_is_an_error(work: Path, name: str) -> None:
+    written(work, f"IMAGE_NAME = {name}\n{HELLO}")
+    ended = make(work, "image-push", "IMAGE_PUSHFLAGS=--no-such-flag")
+    told = f"{name or 'hello'}:latest names no registry to push to: set IMAGE_NAME, as registry.example/hello.  Stop.\n"
+    assert (ended.returncode, ended.stderr.partition(": *** ")[2]) == (2, told)
+
+
+def test_push_without_skopeo_is_an_error(work: Path, tmp_path: Path) -> None:
+    written(work, f"IMAGE_NAME = localhost:5/hello\n{HELLO}")
+    (tmp_path / "bin").mkdir()
+    for tool in ("make", "mkdir", "touch", "sh", "python3"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool, path=support.PATH) or "")
+    ended = run([tmp_path / "bin/make", "image-push"], work, clean_env(PATH=f"{tmp_path}/bin"))
+    told = "image-push needs skopeo: install it, or push hello.oci.tar with another tool"
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, told)
 
 
 # Looking at images -----------------------------------------------------------------------------------
@@ -224,4 +292,5 @@ def test_installed_image_starts(work: Path, docker: Engine) -> None:
     flags = ["IMAGE_RUNFLAGS=--network=none", "IMAGE_ENGINE=/usr/bin/docker"]
     printed = made(work, "image-run", *flags, env={**docker.env, "PATH": os.environ["PATH"]})
     # A daemon that has it already is not given it again.
-    assert printed.replace("    LOAD     hello:latest\n", "") == f"{STEPS}Hello World\n"
+    steps = STEPS.replace("hello.tar", "hello.oci.tar")
+    assert printed.replace("    LOAD     hello:latest\n", "") == f"{steps}Hello World\n"

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("each_make")
 INCLUDE = f"include {MAKEFILE}\n"
 HELLO = "IMAGE_BINARIES = hello\n" + INCLUDE
 COMPANIONS = ["hello.tar", "hello.tar.d", "hello.tar.stamp", "hello.tar.state"]
-CLEAN = "rm -f hello.tar hello.tar.d hello.tar.state hello.tar.stamp\n"
+ARCHIVE = ["hello.oci.tar", "hello.oci.tar.d", "hello.oci.tar.stamp", "hello.oci.tar.state"]
+REMOVED = [f"hello.{form}{end}" for form in ("tar", "oci.tar") for end in ("", ".d", ".state", ".stamp")]
+CLEAN = f"rm -f {' '.join(REMOVED)}\n"
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +141,9 @@ def test_variables_become_the_tools_arguments(
 
 
 @pytest.mark.parametrize("before", ["", "IMAGE_BINARIES =\n"], ids=["not_set", "empty"])
-@pytest.mark.parametrize("goal", ["image", "image-load", "image-run", "image-list", "image-tree", "image-verify"])
+@pytest.mark.parametrize(
+    "goal", ["image", "image-load", "image-run", "image-push", "image-list", "image-tree", "image-verify"]
+)
 def test_errors_no_binaries(work: Path, before: str, goal: str) -> None:
     written(work, f"all: ; @echo all\n{before}{INCLUDE}IMAGE_BINARIES = too late\n")
     ended = make(work, goal)
@@ -366,12 +370,8 @@ def test_include_takes_no_names_but_its_own(work: Path) -> None:
     assert [name for name in new if not name.startswith(("IMAGE_", "OCIDIET", "__ocidiet"))] == []
     database = make(work, "-pqrR", "image").stdout.partition("# Files\n")[2].splitlines()
     targets = {line.partition(":")[0] for line in database if line and line[0] not in "#\t" and ":" in line}
-    assert {name for name in targets if not name.startswith(("image", "hello.tar", ".", str(MAKEFILE)))} == {
-        "FORCE",
-        "Makefile",
-        "all",
-        "hello",
-    }
+    own = ("image", "hello.tar", "hello.oci.tar", ".", str(MAKEFILE))
+    assert {name for name in targets if not name.startswith(own)} == {"FORCE", "Makefile", "all", "hello"}
 
 
 @pytest.mark.parametrize("goal", ["image", "image-list", "image-clean"])
