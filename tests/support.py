@@ -84,6 +84,16 @@ def library(
     return cc(output, source, "-shared", "-fPIC", f"-Wl,-soname,{output.name}", *flags, compiler=compiler)
 
 
+def copy_checkout(top: Path) -> None:
+    """A fresh clone, but of the working tree."""
+    need("git")
+    listed = ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in done(listed, CHECKOUT).split("\0"):
+        if name and (CHECKOUT / name).is_file():
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, top / name)
+
+
 def in_chroot(root: Path, *command: str) -> str:
     """What `command` writes with `root` as its root; $ORIGIN needs /proc there."""
     need("chroot", "unshare", root=True)

@@ -1,15 +1,17 @@
-"""GNU Make in two versions: the machine's, and a later one."""
+"""Build tools in two versions: GNU Make, the machine's and a later one; Bazel, an old and a later one."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import support
 from tests.support import done, mirror, need, run
+from tests.tools.bazel_lab import VERSIONS, Lab
 
 LATER, SUITE = "4.4", "trixie"
 
@@ -54,3 +56,13 @@ def each_make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param == LATER:
         monkeypatch.setattr(support, "PATH", f"{later_make()}:{support.PATH}")
         assert done(["make", "--version"]).startswith(f"GNU Make {LATER}")
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Each version of Bazel."""
+    made = Lab(tmp_path_factory.mktemp("bazel", numbered=True), request.param)
+    yield made
+    made.shutdown()
+    # Bazel's outputs are read-only, directories included, which root alone may overlook.
+    shutil.rmtree(made.home, ignore_errors=True)

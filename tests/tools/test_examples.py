@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CHECKOUT, Engine, clean_env, done, need, run
+from tests.support import CHECKOUT, Engine, clean_env, copy_checkout, done, need, run
 
 EXAMPLES = {
     "01-hello": ("hello", [], "Hello World\n"),
@@ -22,13 +22,9 @@ EXAMPLES = {
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone, but of the working tree."""
-    need("git", "make", "cc", "c++")
+    need("make", "cc", "c++")
     top = tmp_path_factory.mktemp("clone") / "ocidiet"
-    listed = ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in done(listed, CHECKOUT).split("\0"):
-        if name and (CHECKOUT / name).is_file():
-            (top / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CHECKOUT / name, top / name)
+    copy_checkout(top)
     return top
 
 
