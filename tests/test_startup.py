@@ -35,8 +35,8 @@ JOB = (
     " ocidiet.tree.askers ocidiet.tree.layout ocidiet.verify"
 )
 IMAGE = (
-    "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.model.oci ocidiet.oci ocidiet.oci.archive"
-    " ocidiet.oci.layout"
+    "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.commit.layers ocidiet.model.oci ocidiet.oci"
+    " ocidiet.oci.archive ocidiet.oci.layout"
 )
 SHOW = f"{WALK} ocidiet.cli.show"
 VERIFY = (

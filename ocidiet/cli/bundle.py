@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from ocidiet import oci, tar
 from ocidiet.commit.blobs import HashingWriter, Rewritable, Store
-from ocidiet.commit.state import State
-from ocidiet.errors import InputError
+from ocidiet.commit.layers import Layers, key
+from ocidiet.commit.state import SUFFIX, Basis, State, of_entries
+from ocidiet.errors import InputError, OcidietError
 from ocidiet.fs import OpenFile
-from ocidiet.model import TYPE_CHECKING, Notice
+from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Notice, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer
 from ocidiet.oci.archive import Archive
 from ocidiet.oci.layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from ocidiet.fs import Record
     from ocidiet.fs.image import ImageRoot, Setup, Stored
-    from ocidiet.model import ElfFacts, Entry, HostPath, Program, Request, Source, Tree
+    from ocidiet.model import ElfFacts, Program, Request, Source, Tree
     from ocidiet.model.oci import Platform, Wanted
 
 _BUFFER_BYTES = 1 << 20
+_MOST_LAYERS = 125
+"""More end in docker's `max depth exceeded`: overlay2 stacks 127, of which two are a container's own."""
+_WHY = Reason("", ())
 
 
 def platform(programs: Iterable[tuple[str, Program]]) -> Platform | None:
@@ -49,26 +53,24 @@ def open_base(path: HostPath, record: Record, programs: Iterable[tuple[Source, P
     return root
 
 
-def _copied(stored: Stored, sinks: Sequence[Archive | Layout]) -> Layer:
+def _copied(stored: Stored, writer: HashingWriter) -> None:
     """A base's layer, byte for byte. Raises `InputError` where it has not the digest by which the base names it."""
-    writer = HashingWriter(*sinks)
     rest = stored.file.identity.size_bytes
     buffer = memoryview(bytearray(_BUFFER_BYTES))
     writer.reserve(rest)
     with OpenFile(stored.file) as source:
-        head = source.pread(4, 0)
         while rest:
             count = source.readv(buffer[:rest])
             writer.write(buffer[:count])
             rest -= count
         source.check()
-    digest = writer.digest
-    if stored.digest.startswith("sha256:") and stored.digest != digest:
+    if stored.digest.startswith("sha256:") and stored.digest != writer.digest:
         raise InputError(stored.file.path, f"is no layer {stored.digest}", "the base is damaged: copy it again")
-    for sink in sinks:
-        sink.end_layer(digest)
-    media_type = oci.media_type(stored.media_type, head)
-    return Layer(Descriptor(media_type, digest, writer.size_bytes), Digest(stored.diff_id), "")
+
+
+def _head(stored: Stored) -> bytes:
+    with OpenFile(stored.file) as source:
+        return source.pread(4, 0)
 
 
 class Bundle:
@@ -91,83 +93,113 @@ class Bundle:
             if asked.setting.cmd is None and base is None:
                 text = f"{len(started)} programs, and the image starts none: --entrypoint says which"
                 self.notices.append(Notice(text, True))
-        self._archive = Rewritable(asked.archive) if asked.archive is not None else None
+        self._out = Rewritable(asked.archive) if asked.archive is not None else None
         self._store = Store(asked.directory) if asked.directory is not None else None
+        self._tool = Basis([], False)
+        self._started_ns = 0
         self._state: State | None = None
-        self._layout: Layout | None = None
+        self._sinks: list[Archive | Layout] = []
         self._image: oci.Image | None = None
-        self._written = False
 
-    def stands(self, own: Iterable[HostPath], started_ns: int) -> bool:
+    def stands(self, tool: Basis, started_ns: int) -> bool:
         """Whether all is there as it would be written. A layout is always looked at blob by blob."""
-        if self._archive is not None:
+        self._tool, self._started_ns = tool, started_ns
+        if self._out is not None:
             told: tuple[object, ...] = (self._platform, self._default, *self._asked[2:])
             if self._base is not None:
                 told += (oci.canonical(self._below), *((layer[1:]) for layer in self._base.layers))
-            self._state = State(self._archive, self._tree, self._request, own, started_ns, told)
+            self._state = State(self._out, self._tree, self._request, tool, started_ns, told)
             return self._state.stands() and self._store is None
         return False
 
     def write(self) -> None:
         """Write all that is to be published. Raises `OcidietError`."""
-        self._written = True
-        sinks: list[Archive | Layout] = []
-        mtime_s = self._request.mtime_s
 
         def header(entry: Entry) -> bytes:
             return tar.header(entry, 0)
 
-        if self._archive is not None:
-            sinks.append(Archive(self._archive, header))
+        if self._out is not None:
+            self._sinks.append(Archive(self._out, header))
         if self._store is not None:
-            self._layout = Layout(self._store)
-            sinks.append(self._layout)
-        layers = [_copied(layer, sinks) for layer in (self._base.layers if self._base is not None else ())]
-        for what, tree in self._parts():
-            writer = HashingWriter(*sinks)
-            tar.write(tree, mtime_s, writer)
-            digest = writer.digest
-            for sink in sinks:
-                sink.end_layer(digest)
-            layers.append(Layer(Descriptor(oci.LAYER, digest, writer.size_bytes), digest, f"ocidiet: {what}"))
+            self._sinks.append(Layout(self._store))
+        layers = [self._lower(stored) for stored in (self._base.layers if self._base is not None else ())]
+        layers += [self._own(what, tree) for what, tree in self._parts(len(layers))]
         asked = self._asked
         self._image = oci.image(layers, asked.setting, self._platform, self._default, asked.tag, self._below)
-        for sink in sinks:
+        for sink in self._sinks:
             sink.finish(self._image)
 
-    def _parts(self) -> list[tuple[str, Tree]]:
-        """The layers to write, each with what it is."""
+    def _parts(self, lower: int) -> list[tuple[str, Tree]]:
+        """The layers to write over so many, each with what it is."""
+        if lower >= _MOST_LAYERS:
+            what = f"--base has {lower} layers, and docker takes no more than {_MOST_LAYERS} in all"
+            raise OcidietError(what, hint="squash its layers")
         if self._asked.layers == "single":
             return [("all", self._tree)]
-        from ocidiet.oci.layers import split
+        from ocidiet.oci.layers import KINDS, split
 
+        if lower + len(KINDS) > _MOST_LAYERS:
+            return [("all", self._tree)]
         wanted = self._request
         return split(self._tree, wanted.destdir, wanted.places.build_tree, wanted.root)
 
+    def _lower(self, stored: Stored) -> Layer:
+        """A layer of the base."""
+        source = of_entries([Entry(ImagePath(""), "0", 0, "", stored.file, _WHY)], self._started_ns)
+        media_type = oci.media_type(stored.media_type, _head(stored))
+
+        def write(writer: HashingWriter) -> Digest:
+            _copied(stored, writer)
+            return Digest(stored.diff_id)
+
+        return self._layer(source, stored.diff_id, media_type, "", write)
+
+    def _own(self, what: str, tree: Tree) -> Layer:
+        """A layer of what was laid out."""
+        mtime_s = self._request.mtime_s
+
+        def write(writer: HashingWriter) -> Digest:
+            tar.write(tree, mtime_s, writer)
+            return writer.digest
+
+        return self._layer(of_entries(tree.entries, self._started_ns), mtime_s, oci.LAYER, f"ocidiet: {what}", write)
+
+    def _layer(
+        self, basis: Basis, more: object, media_type: str, created_by: str, write: Callable[[HashingWriter], Digest]
+    ) -> Layer:
+        """One that stands in all places, or that `write` writes to all of them; it returns the diff_id."""
+        trusted = basis.trusted and self._tool.trusted
+        name = key([ascii((media_type, more)), *self._tool.lines, *basis.lines]) if trusted else ""
+        found = [sink.standing(name) for sink in self._sinks]
+        for sink, one in zip(self._sinks, found, strict=True):
+            if one is not None and None not in found:
+                sink.keep(name, one)
+        if found[0] is not None and None not in found:
+            return Layer(Descriptor(media_type, found[0].digest, found[0].size_bytes), found[0].diff_id, created_by)
+        writer = HashingWriter(*self._sinks)
+        diff_id = write(writer)
+        layer = Layer(Descriptor(media_type, writer.digest, writer.size_bytes), diff_id, created_by)
+        for sink in self._sinks:
+            sink.end_layer(name, layer)
+        return layer
+
     def publish(self, started_ns: int, keep_equal: bool) -> None:
         """Put all in its place, the layout's index last. Raises `OutputError`."""
-        made = None
-        if self._written and self._archive is not None:
-            made = self._archive.publish(started_ns, keep_equal)
-        if self._state is not None:
-            self._state.settle(made)
-        if self._layout is not None:
-            assert self._image is not None
-            for blob in self._layout.blobs:
-                blob.publish(started_ns, keep_equal=True)
-            self._layout.enter(self._image)
-            assert self._layout.index is not None
-            self._layout.index.publish(started_ns, keep_equal)
+        made = layers = None
+        for sink in self._sinks:
+            if isinstance(sink, Archive) and self._out is not None:
+                made, layers = self._out.publish(started_ns, keep_equal), sink.layers
+        if self._state is not None and self._out is not None:
+            self._state.settle(made, layers or Layers(HostPath(self._out.target + SUFFIX)))
+        for sink in self._sinks:
+            if isinstance(sink, Layout) and self._image is not None:
+                sink.publish(self._image.tag, self._image.entry, started_ns, keep_equal)
 
     def discard(self) -> None:
         """Take what was not published away. Raises nothing."""
-        if self._archive is not None:
-            self._archive.discard()
-        if self._state is not None:
-            self._state.discard()
-        if self._layout is not None:
-            for output in (*self._layout.blobs, self._layout.index):
-                if output is not None:
-                    output.discard()
-        if self._store is not None:
-            self._store.discard()
+        for sink in self._sinks:
+            if isinstance(sink, Layout):
+                sink.discard()
+        for part in (self._out, self._state, self._store):
+            if part is not None:
+                part.discard()

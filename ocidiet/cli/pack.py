@@ -66,16 +66,17 @@ def pack(wanted: Request) -> None:
             if layer is not None and wanted.image is not None:
                 bundled = bundle.Bundle(wanted.image, wanted, layer, below_it.setup if below_it is not None else None)
             own = _own_files()
+            tool = state.of_tool(own, started_ns)
             _refuse_own_input(wanted, record)
             # What stands was proven when it was made; but not over what the base is now.
             stands = True
             if wanted.tar:
                 out = commit.Output(wanted.tar)
-                known = state.State(out, image, wanted, own, started_ns)
+                known = state.State(out, image, wanted, tool, started_ns)
                 stands = known.stands()
                 if not stands or wanted.base is not None:
                     verify.check(image, facts, wanted.search, base)
-            ready = bundled is None or bundled.stands(own, started_ns)
+            ready = bundled is None or bundled.stands(tool, started_ns)
             if layer is not None and (layer is not image or not wanted.tar) and not (ready and wanted.base is None):
                 verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
@@ -252,11 +253,14 @@ def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
 
     places: dict[str, str] = {}
     images = _places(wanted)
+    index = images[-1] if wanted.image is not None and wanted.image.directory is not None else ""
     for image in images:
         real = os.path.realpath(image)
         if real in places.values():
             raise UsageError(f"{shown(image)}: is two of the outputs")
-        places |= {image: real, image + SUFFIX: os.path.realpath(real + SUFFIX)}
+        # A layout's fingerprint lies beside it.
+        beside = os.path.dirname(image) if image == index else image
+        places |= {image: real, beside + SUFFIX: os.path.realpath(os.path.realpath(beside) + SUFFIX)}
     if wanted.depfile is not None:
         depfile = os.path.realpath(wanted.depfile)
         for image in images:

@@ -12,7 +12,8 @@ import fcntl
 import hashlib
 import os
 
-from ocidiet.commit import Output, failed
+from ocidiet.commit import Output, failed, identity
+from ocidiet.commit.state import SUFFIX
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.oci import Digest
@@ -20,6 +21,8 @@ from ocidiet.model.oci import Digest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
+
+    from ocidiet.model import Identity
 
     class Writable(Protocol):
         def reserve(self, size_bytes: int) -> None:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _WORTH_A_THREAD_BYTES = 8 << 20
+_COPIED_BYTES = 1 << 20
 
 
 def digest_of(data: bytes) -> Digest:
@@ -122,7 +126,38 @@ class _Beside:
 
 
 class Rewritable(Output):
-    """An output whose beginning is known at its end."""
+    """An output whose beginning is known at its end, and parts of which may be its target's."""
+
+    def __init__(self, path: HostPath) -> None:
+        super().__init__(path)
+        self._former_fd = -1
+
+    def former(self) -> Identity | None:
+        """The state of the target, which is held open from then on; None where there is none to read."""
+        try:
+            if self._former_fd < 0:
+                self._former_fd = os.open(self.target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return identity(os.fstat(self._former_fd))
+        except OSError:
+            return None
+
+    def copy(self, size_bytes: int, at_bytes: int) -> None:
+        """Write what the target, as `former` had it, holds there. Raises `OutputError`."""
+        try:
+            while size_bytes:
+                part = os.pread(self._former_fd, min(size_bytes, _COPIED_BYTES), at_bytes)
+                if not part:
+                    raise OutputError(f"{shown(self.path)}: became shorter while it was read")
+                self.write(part)
+                size_bytes, at_bytes = size_bytes - len(part), at_bytes + len(part)
+        except OSError as error:
+            raise OutputError(f"{shown(self.path)}: cannot be read: {error.strerror}") from error
+
+    def discard(self) -> None:
+        super().discard()
+        if self._former_fd >= 0:
+            os.close(self._former_fd)
+            self._former_fd = -1
 
     def rewrite(self, data: bytes, at_bytes: int) -> None:
         """Put `data` over what was written there. Raises `OutputError`."""
@@ -153,6 +188,8 @@ class Store:
         """Raises `OutputError` for what is something else. Nothing is made before `open`."""
         self.path = path
         self._real = os.path.realpath(path)
+        self.beside = HostPath(self._real + SUFFIX)
+        """Where a fingerprint of what it holds may lie."""
         self._made: list[str] = []
         self._lock = -1
         self.is_new = True
@@ -179,6 +216,13 @@ class Store:
             except OSError as error:
                 self._made.pop()
                 raise failed(self.path, error) from error
+
+    def state(self, digest: Digest) -> Identity | None:
+        """Of the blob of that name; None if there is none."""
+        try:
+            return identity(os.lstat(f"{self._real}/blobs/{digest.replace(':', '/')}"))
+        except OSError:
+            return None
 
     def blob(self) -> Blob:
         """A new blob. Raises `OutputError`."""

@@ -14,16 +14,53 @@ import os
 
 from ocidiet.commit import LONG_NS, Output, identity, unchanging
 from ocidiet.errors import OutputError
-from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ocidiet.model import File, Identity, Request, Tree
+    from ocidiet.commit.layers import Layers
+    from ocidiet.model import Entry, File, Identity, Request, Tree
 
 SUFFIX = ".state"
+LAYER_WORD = b"layer "
+"""With it begin lines behind the fingerprint's own (page `layers`)."""
 _MAX_TOLD_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+
+
+class Basis(NamedTuple):
+    """A part of what decides an output's bytes."""
+
+    lines: list[str]
+    trusted: bool
+    """All of it was as it is long enough before it was looked at."""
+
+
+def of_tool(own: Iterable[HostPath], started_ns: int) -> Basis:
+    """The tool's files, `own`; at `started_ns` nothing had been looked at."""
+    tool = [(path, _state_of(path)) for path in sorted(own)]
+    trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
+    return Basis([ascii((path, *(known or ()))) for path, known in tool], trusted)
+
+
+def of_entries(entries: Iterable[Entry], started_ns: int) -> Basis:
+    """What a tar holds."""
+    lines = []
+    trusted = True
+    long_ago_ns = started_ns - LONG_NS
+    for entry in entries:
+        line: tuple[object, ...] = entry[:4]
+        if (source := entry.source) is not None and (data := _in_memory(source)) is not None:
+            line += (data,)
+        elif source is not None:
+            # A member's own identity is of this run alone.
+            holder = source.container or source
+            line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
+            if max(holder.identity) > long_ago_ns:
+                trusted = trusted and unchanging(holder.identity, started_ns)
+        lines.append(ascii(line))
+    return Basis(lines, trusted)
 
 
 class State:
@@ -34,35 +71,23 @@ class State:
         image: Output,
         tree: Tree,
         wanted: Request,
-        own: Iterable[HostPath],
+        tool: Basis,
         started_ns: int,
         more: object = None,
     ) -> None:
-        """`own` are the tool's files; at `started_ns` nothing had been looked at; `more` is what else decides the
-        bytes."""
+        """At `started_ns` nothing had been looked at; `more` is what else decides the bytes."""
         self._image = image
         self._started_ns = started_ns
-        tool = [(path, _state_of(path)) for path in sorted(own)]
-        self._trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
+        entries = of_entries(tree.entries, started_ns)
+        self._trusted = tool.trusted and entries.trusted
         told = wanted.search
         lines = [
             ascii(("ocidiet state", 1, wanted.mtime_s, wanted.places.layout, told.preload, told.hwcaps, told.dlopen))
         ]
-        lines += [ascii((path, *(known or ()))) for path, known in tool]
+        lines += tool.lines
         if more is not None:
             lines.append(ascii(more))
-        long_ago_ns = started_ns - LONG_NS
-        for entry in tree.entries:
-            line: tuple[object, ...] = entry[:4]
-            if (source := entry.source) is not None and (data := _in_memory(source)) is not None:
-                line += (data,)
-            elif source is not None:
-                # A member's own identity is of this run alone.
-                holder = source.container or source
-                line += (holder.path, *holder.identity, source.offset_bytes, source.identity.size_bytes)
-                if max(holder.identity) > long_ago_ns:
-                    self._trusted = self._trusted and unchanging(holder.identity, started_ns)
-            lines.append(ascii(line))
+        lines += entries.lines
         for placed in tree.programs:
             for part in placed.program.parts():
                 served = [(by.file.path, name, found.file.path) for by, name, found in part.edges]
@@ -91,33 +116,35 @@ class State:
     def _told(self, whole: bytes) -> bool:
         fd = os.open(self._image.target + SUFFIX, _OPEN_FLAGS)
         try:
-            while part := os.read(fd, len(whole) + 1):
+            while whole and (part := os.read(fd, len(whole))):
                 if not whole.startswith(part):
                     return False
                 whole = whole[len(part) :]
-            return not whole
+            return not whole and os.read(fd, len(LAYER_WORD)) in (b"", LAYER_WORD)
         finally:
             os.close(fd)
 
     def _whole(self, image: Identity | None) -> bytes:
         return f"{self._text}\n{tuple(image or ())!a}\n".encode()
 
-    def settle(self, made: Identity | None) -> None:
+    def settle(self, made: Identity | None, layers: Layers | None = None) -> None:
         """Tell the next run: of the image that stood, which gets this run's time where that was asked
-        for, or else of the one that was `made`. Raises `OutputError` for the time alone."""
+        for, or else of the one that was `made`; and of its `layers`. Raises `OutputError` for the time alone."""
         if self._stands is None:
-            self._save(made)
+            self._save(made, layers)
             return
         self._image.sweep()
         # What another run has meanwhile put or left there is not this one's to touch.
         if self._refreshed and identity(os.fstat(self._fd)) == self._stands:
             self._image.touch(self._fd, self._started_ns)
-            self._save(identity(os.fstat(self._fd)))
+            self._save(identity(os.fstat(self._fd)), layers)
 
-    def _save(self, image: Identity | None) -> None:
+    def _save(self, image: Identity | None, layers: Layers | None) -> None:
         try:
             self._out = Output(HostPath(self._image.target + SUFFIX))
             self._out.write(self._whole(image if self._trusted else None))
+            if image is not None and layers is not None:
+                self._out.write(layers.text(image))
             self._out.publish(self._started_ns)
         except OutputError:
             pass  # it is good without

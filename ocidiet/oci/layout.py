@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from ocidiet.commit import Output
+from ocidiet.commit.layers import Layers, Standing
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING
 from ocidiet.oci import EMPTY, REF_NAME, Image, canonical
 from ocidiet.oci.archive import LAYOUT
 
 if TYPE_CHECKING:
-    from ocidiet.commit import Output
+    from ocidiet import oci
     from ocidiet.commit.blobs import Blob, Store
-    from ocidiet.model.oci import Digest
+    from ocidiet.model import Identity
+    from ocidiet.model.oci import Layer
     from ocidiet.oci import Json
 
 
 class Layout:
-    """Writes an image's blobs; nothing is published here."""
+    """Writes an image's blobs, and publishes them, the index last. A layer that stands is not even read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.blobs: list[Output] = []
-        """In the order of their publishing; what is there already may stay."""
-        self.index: Output | None = None
-        """What is published behind them."""
+        self._blobs: list[Output] = []
         self._layer: Blob | None = None
+        self._known = Layers(store.beside)
+        self._kept: list[tuple[str, Standing]] = []
+        self._written: list[tuple[str, Layer, Blob]] = []
+        self._last: list[Output] = []
         store.open()
 
+    def standing(self, key: str) -> Standing | None:
+        """The layer of that key, if its blob is as it was left."""
+        found = self._known.find(key)
+        return found if found is not None and self._stands(found) else None
+
+    def _stands(self, layer: Standing) -> bool:
+        return self._store.state(layer.digest) == layer.file
+
+    def keep(self, key: str, layer: Standing) -> None:
+        """That layer is the next."""
+        self._kept.append((key, layer))
+
     def reserve(self, size_bytes: int) -> None:
-        """A layer begins, which has that size."""
+        """A layer begins, which has that size; 0 where it is not known."""
         self._layer = self._new()
         self._layer.reserve(size_bytes)
 
@@ -36,52 +52,89 @@ class Layout:
         assert self._layer is not None
         self._layer.write(data)
 
-    def end_layer(self, digest: Digest) -> None:
-        """The layer is whole, and has that digest."""
+    def end_layer(self, key: str, layer: Layer) -> None:
+        """The layer is whole; without a key the next run will not know it."""
         assert self._layer is not None
-        self._layer.name(digest)
+        self._layer.name(layer.descriptor.digest)
+        self._written.append((key, layer, self._layer))
 
     def finish(self, image: Image) -> None:
         """The documents."""
         for blob in (image.config, image.manifest):
-            new = self._new()
-            new.write(blob.data)
-            new.name(blob.descriptor.digest)
+            self.document(blob)
+
+    def document(self, blob: oci.Blob) -> None:
+        """One of them."""
+        new = self._new()
+        new.write(memoryview(blob.data))
+        new.name(blob.descriptor.digest)
+
+    def publish(self, tag: str, entry: Json, mtime_ns: int, keep_equal: bool) -> None:
+        """All blobs, then the index, with all other images that the one which stands there names. Raises
+        `OutputError`."""
         if self._store.is_new:
             layout = self._store.file("oci-layout")
-            self.blobs.append(layout)
+            self._blobs.append(layout)
             layout.write(LAYOUT)
-
-    def enter(self, image: Image) -> None:
-        """The index, with all other images that the one which stands there names. Raises `OutputError`."""
-        path = f"{shown(self._store.path)}/index.json"
+        states = {blob: blob.publish(mtime_ns, keep_equal=True) for blob in self._blobs}
         text = self._store.index()
-        self.index = self._store.file("index.json")
+        if not all(self._stands(layer) for _, layer in self._kept):
+            raise OutputError(f"{shown(self._store.path)}: changed while the image was made", hint="run again")
+        index = self._store.file("index.json")
+        self._last.append(index)
+        index.write(self._with(text, tag, entry))
+        index.publish(mtime_ns, keep_equal)
+        self._remember(states, mtime_ns)
+
+    def _with(self, text: bytes, tag: str, entry: Json) -> bytes:
         if not text:
-            self.index.write(canonical(merged(EMPTY, image)))
-            return
+            return canonical(merged(EMPTY, tag, entry))
         import json
 
         try:
-            self.index.write(canonical(merged(json.loads(text), image)))
+            return canonical(merged(json.loads(text), tag, entry))
         except (ValueError, RecursionError) as error:
-            raise OutputError(f"{path}: is no index of images", hint="remove the directory, or name another") from error
+            what = f"{shown(self._store.path)}/index.json: is no index of images"
+            raise OutputError(what, hint="remove the directory, or name another") from error
+
+    def _remember(self, states: dict[Output, Identity | None], mtime_ns: int) -> None:
+        """Tell the next run of the layers; another run may have told of its own meanwhile."""
+        known = Layers(self._store.beside)
+        before = known.text()
+        for key, one in self._kept:
+            known.add(key, one)
+        for key, layer, blob in self._written:
+            if key and (state := states[blob]) is not None:
+                descriptor = layer.descriptor
+                known.add(key, Standing(descriptor.digest, layer.diff_id, descriptor.size_bytes, 0, state))
+        if known.text() != before:
+            try:
+                self._last.append(Output(self._store.beside))
+                self._last[-1].write(known.text())
+                self._last[-1].publish(mtime_ns)
+            except OutputError:
+                pass  # it is good without
+
+    def discard(self) -> None:
+        """Take what was not published away. Raises nothing."""
+        for output in (*self._blobs, *self._last):
+            output.discard()
 
     def _new(self) -> Blob:
         blob = self._store.blob()
-        self.blobs.append(blob)
+        self._blobs.append(blob)
         return blob
 
 
-def merged(index: object, image: Image) -> Json:
-    """`index` with `image` in the place of the one that has its name. Raises `ValueError` for what is no index."""
+def merged(index: object, tag: str, entry: Json) -> Json:
+    """`index` with `entry` in the place of the one named `tag`. Raises `ValueError` for what is no index."""
     manifests = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(index, dict) or not isinstance(manifests, list):
         raise ValueError(index)
     names = [_name(entry) for entry in manifests]
-    at = names.index(image.tag) if image.tag in names else len(names)
-    kept = [[entry for entry in part if _name(entry) != image.tag] for part in (manifests[:at], manifests[at:])]
-    return {**index, "manifests": [*kept[0], image.entry, *kept[1]]}
+    at = names.index(tag) if tag in names else len(names)
+    kept = [[one for one in part if _name(one) != tag] for part in (manifests[:at], manifests[at:])]
+    return {**index, "manifests": [*kept[0], entry, *kept[1]]}
 
 
 def _name(entry: object) -> object:

@@ -474,7 +474,7 @@ def written(*sinks: Archive | Layout) -> oci.Image:
     writer.write(memoryview(DATA[999:]))
     assert (writer.digest, writer.size_bytes) == (DIGEST, len(DATA))
     for sink in sinks:
-        sink.end_layer(writer.digest)
+        sink.end_layer("", LAYER)
     made = image()
     for sink in sinks:
         sink.finish(made)
@@ -507,7 +507,7 @@ def test_archive_is_both_a_layout_and_docker_s(tmp_path: Path) -> None:
         ("manifest.json", *regular, len(contents["manifest.json"]), 0, 0, ""),
     ]
     assert json.loads(contents["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
-    assert json.loads(contents["index.json"]) == merged(oci.EMPTY, made)
+    assert json.loads(contents["index.json"]) == merged(oci.EMPTY, made.tag, made.entry)
     assert json.loads(contents["manifest.json"]) == [
         {"Config": blob(made.config), "RepoTags": ["hello:latest"], "Layers": [layer]}
     ]
@@ -519,13 +519,8 @@ def publish(path: Path) -> oci.Image:
     store = Store(HostPath(str(path)))
     layout = Layout(store)
     made = written(layout)
-    for out in layout.blobs:
-        out.publish(TIME_NS, keep_equal=True)
-    layout.enter(made)
-    assert layout.index is not None
-    layout.index.publish(TIME_NS)
-    for out in (*layout.blobs, layout.index):
-        out.discard()
+    layout.publish(made.tag, made.entry, TIME_NS, False)
+    layout.discard()
     store.discard()
     return made
 
@@ -538,7 +533,7 @@ def test_layout_holds_what_its_index_names(tmp_path: Path) -> None:
     made = publish(tmp_path / "x.oci")
     names = [DIGEST.replace("sha256:", "blobs/sha256/"), blob(made.config), blob(made.manifest)]
     assert listed(tmp_path / "x.oci") == [*sorted(names), "index.json", "oci-layout"]
-    assert json.loads((tmp_path / "x.oci/index.json").read_bytes()) == merged(oci.EMPTY, made)
+    assert json.loads((tmp_path / "x.oci/index.json").read_bytes()) == merged(oci.EMPTY, made.tag, made.entry)
     assert [hashlib.sha256((tmp_path / "x.oci" / name).read_bytes()).hexdigest() for name in names] == [
         name.rpartition("/")[2] for name in names
     ]
@@ -577,7 +572,7 @@ def test_index_keeps_what_has_another_name(there: list[object], expected: list[o
     made = image()
     entries = [made.entry if entry == "NEW" else entry for entry in expected]
     index = {"schemaVersion": 2, "annotations": {"a": "b"}, "manifests": there}
-    assert merged(index, made) == {**index, "manifests": entries}
+    assert merged(index, made.tag, made.entry) == {**index, "manifests": entries}
 
 
 @pytest.mark.parametrize("text", ["x", "[]", "null", '{"manifests": {}}', "[" * 100000], ids=range(5))
@@ -624,8 +619,7 @@ def test_layout_that_fails_leaves_nothing(tmp_path: Path) -> None:
     store = Store(HostPath(str(tmp_path / "x")))
     layout = Layout(store)
     written(layout)
-    for out in layout.blobs:
-        out.discard()
+    layout.discard()
     store.discard()
     assert os.listdir(tmp_path) == []
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocidiet.commit import Output, identity, unchanging
-from ocidiet.commit.state import State
+from ocidiet.commit.state import State, of_tool
 from ocidiet.errors import OutputError
 from ocidiet.fs import made
 from ocidiet.model import (
@@ -78,7 +78,8 @@ class Place:
     def of(self, entries: tuple[Entry, ...] = ENTRIES, **asked: Any) -> State:
         own = [HostPath(str(path)) for path in self.own]
         request = with_fields(REQUEST, asked)
-        return State(Output(HostPath(str(self.image))), Tree(entries, self.programs), request, own, self.started_ns)
+        tool = of_tool(own, self.started_ns)
+        return State(Output(HostPath(str(self.image))), Tree(entries, self.programs), request, tool, self.started_ns)
 
     def make(self, entries: tuple[Entry, ...] = ENTRIES, keep: bool = False) -> None:
         """A full run."""
