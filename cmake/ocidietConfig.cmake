@@ -8,24 +8,32 @@
 #     TARGETS       executables, shared and module libraries, imported ones too
 #     EXTRA         more files, directories and links: SRC[:DEST]...
 #     ROOT          where libraries come from                       [see "the root", below]
-#     BASE          an image: the tar is a layer over it, of what it lacks
+#     BASE          an image to lie over: the tar is a layer of what it lacks
 #     LAYOUT        portable, scratch, merged or split              [portable]
 #     INSTALL_COMPONENT  all that `cmake --install` installs of this component, at its places; TARGETS then
 #                   says no more than what must be built before. Staged and looked at in every build
 #     OUTPUT_NAME   the image is OUTPUT_NAME.tar                    [NAME]
 #     OPTIONS       more options of the tool, words
+#   Each of these says what an image is, and has OUTPUT_NAME.oci.tar made too, by the same run; engines load it:
+#     TAG           its name, NAME[:TAG]                            [OUTPUT_NAME:latest]
+#     ENTRYPOINT    the command that a container starts: words, of which the first may be a target
+#                                                                   [the program, if only one]
+#     CMD, USER, WORKDIR, ENV and LABEL (NAME=value...)
+#     IMAGE_OPTIONS more options that say what it is: --layers auto, --expose 80
 #   The image stands in CMAKE_CURRENT_BINARY_DIR, of several configurations in one directory each;
-#   $<GENEX_EVAL:$<TARGET_PROPERTY:NAME,OCIDIET_IMAGE>> is its path. EXTRA and OPTIONS may hold generator
-#   expressions.
+#   $<GENEX_EVAL:$<TARGET_PROPERTY:NAME,OCIDIET_IMAGE>> is its path, and OCIDIET_ARCHIVE that of the .oci.tar.
+#   EXTRA, OPTIONS and what says what an image is may hold generator expressions.
 #
 # +++ targets +++
 #   image         make every image
 #   NAME_list     list the entries: path, size, reason
 #   NAME_tree     the same, and who needs what
 #   NAME_verify   make the image, and look again whether it is complete
+#   NAME_load     put the .oci.tar, if one is made, into the container engine
 #
 # +++ variables +++                                                              [default]
 #   OCIDIET                                     the tool, words       [what lies beside this file]
+#   OCIDIET_ENGINE                              the container engine, words  [docker, else podman: who answers]
 #   CMAKE_INSTALL_BINDIR, CMAKE_INSTALL_LIBDIR  where targets go, below /usr/local [GNUInstallDirs]
 #
 # It needs CMake 3.20, and 3.21 with Ninja Multi-Config, whose DEPFILE names a configuration.
@@ -81,11 +89,23 @@ function(__ocidiet_root name given)
   set(root "${root}" PARENT_SCOPE)
 endfunction()
 
+# The exec form of `words`, `json` in the caller.
+function(__ocidiet_json words)
+  string(REPLACE "\\" "\\\\" words "${words}")
+  string(REPLACE "\"" "\\\"" words "${words}")
+  string(REPLACE ";" "\",\"" words "${words}")
+  set(json "[\"${words}\"]" PARENT_SCOPE)
+endfunction()
+
 function(ocidiet_add_image name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "ROOT;BASE;LAYOUT;INSTALL_COMPONENT;OUTPUT_NAME" "TARGETS;EXTRA;OPTIONS")
+  set(single ROOT BASE LAYOUT INSTALL_COMPONENT OUTPUT_NAME TAG USER WORKDIR)
+  set(lists ENTRYPOINT CMD ENV LABEL IMAGE_OPTIONS)
+  cmake_parse_arguments(PARSE_ARGV 1 arg ALL "${single}" "TARGETS;EXTRA;OPTIONS;${lists}")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): unknown: ${arg_UNPARSED_ARGUMENTS}")
-  elseif(arg_KEYWORDS_MISSING_VALUES MATCHES "ROOT|BASE|LAYOUT|INSTALL_COMPONENT|OUTPUT_NAME")
+  endif()
+  list(JOIN single "|" single)
+  if(arg_KEYWORDS_MISSING_VALUES MATCHES "(^|;)(${single})(;|$)")
     message(FATAL_ERROR "ocidiet_add_image(${name}): without a value: ${arg_KEYWORDS_MISSING_VALUES}")
   elseif(NOT arg_TARGETS)
     message(FATAL_ERROR "ocidiet_add_image(${name}): TARGETS is missing")
@@ -155,6 +175,36 @@ function(ocidiet_add_image name)
     endif()
   endforeach()
   list(APPEND content ${arg_OPTIONS})
+  set(told "")
+  if(arg_ENTRYPOINT)
+    list(GET arg_ENTRYPOINT 0 first)
+    if(TARGET ${first})
+      set(there ${bindir})
+      if(arg_INSTALL_COMPONENT)
+        set(there ${CMAKE_INSTALL_FULL_BINDIR})
+      endif()
+      list(REMOVE_AT arg_ENTRYPOINT 0)
+      list(PREPEND arg_ENTRYPOINT ${there}/$<TARGET_FILE_NAME:${first}>)
+    endif()
+    __ocidiet_json("${arg_ENTRYPOINT}")
+    list(APPEND told --entrypoint ${json})
+  endif()
+  if(arg_CMD)
+    __ocidiet_json("${arg_CMD}")
+    list(APPEND told --cmd ${json})
+  endif()
+  foreach(word IN ITEMS TAG USER WORKDIR ENV LABEL)
+    string(TOLOWER --${word} option)
+    foreach(value IN LISTS arg_${word})
+      list(APPEND told ${option} ${value})
+    endforeach()
+  endforeach()
+  list(APPEND told ${arg_IMAGE_OPTIONS})
+  set(archive "")
+  if(told)
+    set(archive ${CMAKE_CURRENT_BINARY_DIR}/${config}${arg_OUTPUT_NAME}.oci.tar)
+    list(PREPEND told --archive ${archive})
+  endif()
   set(comment "Packing image ${arg_OUTPUT_NAME}.tar")
   set(all "")
   if(arg_ALL)
@@ -163,7 +213,7 @@ function(ocidiet_add_image name)
 
   set(stage "")
   set(missing "")
-  set(byproducts BYPRODUCTS ${image})
+  set(byproducts BYPRODUCTS ${image} ${archive})
   set(ready ${arg_TARGETS})
   if(arg_INSTALL_COMPONENT)
     # Nothing tells what `cmake --install` reads, so it runs in every build; an image of unchanged
@@ -175,7 +225,7 @@ function(ocidiet_add_image name)
       COMMAND sh -c "exec \"$@\" >/dev/null" - ${CMAKE_COMMAND} -E env DESTDIR=${stage}
         ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component ${arg_INSTALL_COMPONENT}
         $<$<BOOL:$<CONFIG>>:--config$<SEMICOLON>$<CONFIG>>
-      COMMAND ${tool} -t ${image} ${content} --keep-mtime
+      COMMAND ${tool} -t ${image} ${content} ${told} --keep-mtime
       DEPENDS ${files} ${byproducts} COMMENT ${comment} COMMAND_EXPAND_LISTS VERBATIM)
     add_dependencies(${name} ${arg_TARGETS})
     set(ready ${name})
@@ -183,22 +233,24 @@ function(ocidiet_add_image name)
     if(NOT CMAKE_GENERATOR MATCHES Ninja)
       # A by-product that is gone is no reason for a Makefile to run the rule, and of two outputs it
       # touches the second after every run. What has no prerequisites runs only while it is absent.
-      add_custom_command(OUTPUT ${image} COMMAND ${CMAKE_COMMAND} -E true COMMENT "" VERBATIM)
-      set(missing ${image})
+      set(missing ${image} ${archive})
+      foreach(file IN LISTS missing)
+        add_custom_command(OUTPUT ${file} COMMAND ${CMAKE_COMMAND} -E true COMMENT "" VERBATIM)
+      endforeach()
       set(byproducts "")
     endif()
     # The stamp is as old as the start of the run: what was written since then is newer. The image of
     # unchanged content keeps its time, so that nothing behind it runs.
     add_custom_command(OUTPUT ${image}.stamp ${byproducts}
-      COMMAND ${tool} -t ${image} ${content} --keep-mtime
+      COMMAND ${tool} -t ${image} ${content} ${told} --keep-mtime
         --depfile ${image}.d --depfile-target ${image}.stamp --depfile-style cmake
       COMMAND touch -r ${image}.d ${image}.stamp
       DEPENDS ${arg_TARGETS} ${files} ${missing} DEPFILE ${image}.d
       COMMENT ${comment} COMMAND_EXPAND_LISTS VERBATIM)
     add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   endif()
-  set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image}
-    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage}")
+  set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image} OCIDIET_ARCHIVE "${archive}"
+    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage};${archive}.state")
 
   set(look sh -c "exec \"$@\" 2>&1 >/dev/null" - ${tool} -t - ${content})
   foreach(verb IN ITEMS list tree)
@@ -207,7 +259,21 @@ function(ocidiet_add_image name)
     add_custom_target(${name}_${verb} COMMAND ${look} ${flag} DEPENDS ${files} COMMENT "" COMMAND_EXPAND_LISTS VERBATIM)
     add_dependencies(${name}_${verb} ${ready})
   endforeach()
-  add_custom_target(${name}_verify COMMAND ${tool} verify ${image} COMMENT "" VERBATIM)
+  set(whole ${image})
+  if(archive)
+    # The tar may be a layer.
+    set(whole ${archive})
+    set(engine ${OCIDIET_ENGINE})
+    if(NOT engine)
+      # Without a semicolon, which would divide a list.
+      string(CONCAT script "docker version >/dev/null 2>&1 && exec docker \"$@\" || podman version >/dev/null 2>&1 && "
+        "exec podman \"$@\" || echo 'no container engine answers: install docker or podman, or set OCIDIET_ENGINE' >&2 && false")
+      set(engine sh -c ${script} -)
+    endif()
+    add_custom_target(${name}_load COMMAND ${engine} load -i ${archive} COMMENT "" VERBATIM)
+    add_dependencies(${name}_load ${name})
+  endif()
+  add_custom_target(${name}_verify COMMAND ${tool} verify ${whole} COMMENT "" VERBATIM)
   add_dependencies(${name}_verify ${name})
   if(NOT TARGET image)
     add_custom_target(image)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ocidiet
-from tests.support import CHECKOUT, HELLO, PYTHON, cc, done, library, need, run
+from ocidiet.oci import PATH
+from tests.support import CHECKOUT, HELLO, PYTHON, Engine, cc, clean_env, done, library, need, run
 
 MODULE = CHECKOUT / "cmake"
 GENERATORS = ["Ninja", "Ninja Multi-Config", "Unix Makefiles"]
@@ -277,6 +280,95 @@ def test_a_name_that_cmake_cannot_carry_is_refused_by_name(tmp_path: Path, gener
     assert list(project.build_tree.glob("*.tar*")) == []
 
 
+# Images that engines load ---------------------------------------------------------------------------
+
+WORDS = """\
+  ENTRYPOINT greet "two words" [[q"b\\s]] CMD --flag USER 65532 WORKDIR /srv ENV LANG=C.UTF-8 "A=b c" LABEL a=b
+  TAG vendor/greet:1.2 IMAGE_OPTIONS --layers auto --expose 80
+"""
+
+
+def config_of(archive: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an archive's docker list and its configuration say."""
+    with tarfile.open(archive) as tar:
+
+        def parsed(name: str) -> Any:
+            member = tar.extractfile(name)
+            assert member is not None
+            return json.load(member)
+
+        (listed,) = parsed("manifest.json")
+        return listed, parsed(listed["Config"])["config"]
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_words_of_an_image_have_an_archive_made_too(tmp_path: Path, generator: str) -> None:
+    """By the same run; and what is behind either file runs when that has changed."""
+    project = greet(tmp_path, f"ocidiet_add_image(greet_image TARGETS greet OUTPUT_NAME greet{WORDS})\n")
+    with (project.source / "CMakeLists.txt").open("a") as listfile:
+        listfile.write(DEPLOY.replace("deploy", "push").replace("OCIDIET_IMAGE", "OCIDIET_ARCHIVE"))
+    project.configured(generator)
+    packed = "Packing image greet.tar"
+    assert project.build("push") == [packed, "DEPLOY"]
+    top = project.build_tree / ("Debug" if "Multi" in generator else ".")
+    listed, config = config_of(top / "greet.oci.tar")
+    assert (listed["RepoTags"], len(listed["Layers"])) == (["vendor/greet:1.2"], 3)
+    assert config == {
+        "Cmd": ["--flag"],
+        "Entrypoint": ["/usr/local/bin/greet", "two words", 'q"b\\s'],
+        "Env": [f"PATH={PATH}", "LANG=C.UTF-8", "A=b c"],
+        "ExposedPorts": {"80/tcp": {}},
+        "Labels": {"a": "b"},
+        "User": "65532",
+        "WorkingDir": "/srv",
+    }
+    assert (project.build("push"), project.build("deploy"), project.build("deploy")) == ([], ["DEPLOY"], [])
+    (project.source / "main.c").touch()
+    assert (project.build("push"), project.build("push")) == ([packed], [])
+    (top / "greet.oci.tar").unlink()
+    assert (project.build("push"), project.build("push")) == ([packed, "DEPLOY"], [])
+    assert f"{top}/greet.oci.tar: ok, 1 program" in project.says("greet_image_verify").replace("/./", "/")
+    done(["cmake", "--build", project.build_tree, "--target", "clean"])
+    assert list(project.build_tree.rglob("greet.*tar*")) == []
+
+
+def test_an_installed_program_is_started_where_it_is_installed(tmp_path: Path) -> None:
+    rules = "install(TARGETS greet greeting COMPONENT Runtime)\n"
+    rules += "set_target_properties(greet PROPERTIES INSTALL_RPATH /opt/lib)\n"
+    rules += "ocidiet_add_image(greet_image TARGETS greet INSTALL_COMPONENT Runtime ENTRYPOINT greet x)\n"
+    project = greet(tmp_path, rules).configured("Ninja", "-DCMAKE_INSTALL_PREFIX=/opt")
+    project.build("image")
+    assert config_of(project.build_tree / "greet_image.oci.tar")[1]["Entrypoint"] == ["/opt/bin/greet", "x"]
+    assert "ok, 1 program" in project.says("greet_image_verify")
+
+
+@pytest.mark.parametrize("generator", ["Ninja", "Unix Makefiles"])
+def test_load_makes_the_archive_and_an_engine_has_it(tmp_path: Path, generator: str, podman: Engine) -> None:
+    project = greet(tmp_path, "ocidiet_add_image(greet_image TARGETS greet TAG cmake-greet:1)\n")
+    project.configured(generator, f"-DOCIDIET_ENGINE={';'.join(podman.argv)}")
+    assert "cmake-greet:1" in project.says("greet_image_load")
+    assert podman.run("cmake-greet:1") == "Hello World\n"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (["docker", "podman"], "docker load -i "),
+        (["podman"], "podman load -i "),
+        ([], "no container engine answers: install docker or podman, or set OCIDIET_ENGINE"),
+    ],
+)
+def test_load_asks_docker_then_podman(tmp_path: Path, answers: list[str], said: str) -> None:
+    project = greet(tmp_path, "ocidiet_add_image(greet_image TARGETS greet TAG cmake-greet:1)\n").configured()
+    (tmp_path / "bin").mkdir()
+    for name in ("docker", "podman"):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {name} $@\nexit {int(name not in answers)}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    env = clean_env(PATH=f"{tmp_path}/bin:{PATH}")
+    ended = run(["cmake", "--build", project.build_tree, "--target", "greet_image_load"], env=env)
+    assert (said in ended.stdout, ended.returncode) == (True, int(not answers))
+
+
 # The root -----------------------------------------------------------------------------------------
 
 CROSS = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
@@ -349,7 +441,8 @@ def test_cross_compiled_image_comes_from_the_sysroot(tmp_path: Path, generator: 
         ("ocidiet_add_image(i TARGETS app STRIP)", None),
         ("ocidiet_add_image(i app)", "unknown: app"),
         ("ocidiet_add_image(i BASES TARGETS app)", "unknown: BASES"),
-        ("ocidiet_add_image(i TAG x TARGETS app)", "unknown: TAG;x"),
+        ("ocidiet_add_image(i USERS x TARGETS app)", "unknown: USERS;x"),
+        ("ocidiet_add_image(i TARGETS app TAG)", "without a value: TAG"),
         ("ocidiet_add_image(i TARGETS app ROOT)", "without a value: ROOT"),
         ("ocidiet_add_image(i)", "TARGETS is missing"),
         ("ocidiet_add_image(i TARGETS EXTRA OPTIONS)", "TARGETS is missing"),
