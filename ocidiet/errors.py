@@ -9,7 +9,7 @@ from __future__ import annotations
 from ocidiet.model import TYPE_CHECKING, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ocidiet.model import Lack, Lookup
 
@@ -134,6 +134,33 @@ class MissingLibraries(OcidietError):
         """Tell of the process's own LD_LIBRARY_PATH, with which the real loader may find them."""
         if not self._in_image:
             self.hint += "\n  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path"
+
+
+class UndeclaredFiles(MissingLibraries):
+    """Names that no declared input serves."""
+
+    def __init__(
+        self,
+        lookups: Sequence[Lookup],
+        names: Sequence[str],
+        labels: Mapping[str, str],
+        files: int,
+        spell: Callable[[str], str],
+    ) -> None:
+        """`labels` are what the build calls its `files`, of which there are so many, by how `spell` spells them."""
+        super().__init__(lookups, names, " among declared inputs", spell)
+        if len(lookups) == 1:
+            lookup = lookups[0]
+            by, asker = lookup.needed_by, ""
+            if by.rule != Rule.PROGRAM:
+                path = spell(by.path)
+                asker = f" (by {shown(path)}{f' of {shown(labels[path])}' if path in labels else ''})"
+            of_root = {probe.path.rpartition("/")[0] for probe in lookup.probes if spell(probe.path)[:1] == "/"}
+            tried = f"{len(of_root)} director{'y' if len(of_root) == 1 else 'ies'} tried"
+            among = f"not among the {files} declared files of the build, not in the root ({tried})"
+            self.message = f"{_some(names)}: needs {shown(lookup.name)}{asker}: {among}"
+        self.hint = "add its cc_library or cc_import to deps, or its package to the root; "
+        self.hint += "nothing outside declared inputs was looked at"
 
 
 class LackingVersions(OcidietError):

@@ -12,7 +12,7 @@ import sys
 from ocidiet import __version__
 from ocidiet.cli import options
 from ocidiet.errors import MissingLibraries, OcidietError, OutputError, shown
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, HostPath
 
 if TYPE_CHECKING:
     import signal as _signal
@@ -49,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
+    if len(argv) == 1 and argv[0].startswith("@") and len(argv[0]) > 1:
+        from ocidiet.fs.declared import lines
+
+        argv = lines(HostPath(argv[0][1:]))
     verb = argv[0] if argv and argv[0] in options.VERBS else ""
     given = options.parse(argv[1:] if verb else argv, verb)
     if not argv or not given.keys().isdisjoint(options.ASKING):

@@ -104,7 +104,7 @@ class Bundle:
     def stands(self, tool: Basis, started_ns: int) -> bool:
         """Whether all is there as it would be written. A layout is always looked at blob by blob."""
         self._tool, self._started_ns = tool, started_ns
-        if self._out is not None:
+        if self._out is not None and self._request.declared is None:
             told: tuple[object, ...] = (self._platform, self._default, *self._asked[2:])
             if self._base is not None:
                 told += (oci.canonical(self._below), *((layer[1:]) for layer in self._base.layers))
@@ -136,12 +136,12 @@ class Bundle:
             raise OcidietError(what, hint="squash its layers")
         if self._asked.layers == "single":
             return [("all", self._tree)]
+        from ocidiet.cli.beside import is_own
         from ocidiet.oci.layers import KINDS, split
 
         if lower + len(KINDS) > _MOST_LAYERS:
             return [("all", self._tree)]
-        wanted = self._request
-        return split(self._tree, wanted.destdir, wanted.places.build_tree, wanted.root)
+        return split(self._tree, is_own(self._request))
 
     def _lower(self, stored: Stored) -> Layer:
         """A layer of the base."""

@@ -20,7 +20,11 @@ FILES = "FILE"
 """The key of what follows a verb."""
 
 _SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "-h": "--help", "-0": "--null"}
-_MANY = ("--binary", "--extra")  # every word up to the next option
+_SOURCES = ("--binary", "--extra")
+_DECLARED = ("--root-files", "--tree-files")
+_MANY = (*_SOURCES, *_DECLARED)  # every word up to the next option
+_OF_BUILD = (*_DECLARED, "--root-links", "--unused-inputs")
+_BESIDE = ("--report", "--mtree", "--closure")
 _LISTS = ("--library-path", "--preload")  # which may be given in parts
 _SEARCH = (*_LISTS, "--hwcaps", "--dlopen")
 _IMAGE_AGAIN = ("--env", "--label", "--annotation", "--expose", "--volume")
@@ -49,8 +53,12 @@ _ONE = (
     "--depfile",
     "--depfile-target",
     "--depfile-style",
+    "--root-links",
+    "--unused-inputs",
+    "--layer",
+    *_BESIDE,
 )
-_AGAIN = (*_LISTS, *_IMAGE_AGAIN)
+_AGAIN = (*_LISTS, *_IMAGE_AGAIN, "--layer")
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
 ASKING = ("--help", "--help-all", "--version", "--makefile", "--cmakedir")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
@@ -71,7 +79,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
     flags = (*_FLAGS, *(name for name in VERBS.get(verb, ()) if name not in (*_ONE, _PLATFORM)))
     many = rest = FILES if verb else ""
     for word in words:
-        if not word.startswith("-") or word == "-":
+        if not word.startswith("-") or word == "-" or (many in _DECLARED and "\t" in word):
             if not many:
                 hint = f"programs follow -b, other files -e; a verb ({', '.join(VERBS)}) is the first word"
                 raise UsageError(f"{shown(word)}: belongs to no option", hint=hint)
@@ -104,7 +112,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
             options.setdefault(name, []).append(value)
         else:
             raise UsageError(f"{shown(word)}: unknown option", hint="ocidiet --help-all lists them")
-    for name in _MANY:
+    for name in _SOURCES:
         if name in options and not options[name]:
             raise UsageError(f"{name} needs at least one value")
     return options
@@ -150,6 +158,12 @@ def _one(options: Options, name: str, default: str = "") -> str:
     return options.get(name, [default])[0]
 
 
+def root_image(options: Options) -> HostPath | None:
+    """As `Request.root_image`."""
+    path = _one(options, "--root")
+    return HostPath(path) if path and (os.path.isfile(path) or os.path.isfile(f"{path}/oci-layout")) else None
+
+
 def root(options: Options) -> HostPath:
     """As `Request.root`. Raises `UsageError`."""
     path = _one(options, "--root", "/")
@@ -172,8 +186,8 @@ def build_tree(options: Options, cwd: str) -> HostPath | None:
     return None if holds_system or os.path.dirname(tree) in ("/lib", "/usr/lib") else HostPath(tree)
 
 
-def places(options: Options, cwd: str) -> Places:
-    """Where things go. Raises `UsageError`."""
+def places(options: Options, cwd: str, on_disk: bool = True) -> Places:
+    """Where things go; a build tree that is not `on_disk` is `cwd` itself. Raises `UsageError`."""
     layout = _one(options, "--layout", "portable")
     if layout not in LAYOUTS:
         raise UsageError(f"--layout {shown(layout)}: {', '.join(LAYOUTS)}")
@@ -181,7 +195,8 @@ def places(options: Options, cwd: str) -> Places:
     parts = [part for part in directory.split("/") if part not in ("", ".")]
     if directory and (not directory.startswith("/") or ".." in parts or not parts):
         raise UsageError(f"--library-dir {shown(directory)}: an absolute path in the image, without '..'")
-    return Places(build_tree(options, cwd), layout, "/" + "/".join(parts) if parts else "")
+    tree = build_tree(options, cwd) if on_disk else HostPath(cwd)
+    return Places(tree, layout, "/" + "/".join(parts) if parts else "")
 
 
 def search(options: Options, cwd: str) -> Search:
@@ -216,9 +231,9 @@ def request(options: Options, cwd: str) -> Request:
         image = of_image.wanted(options)
         if tar == "-":
             raise UsageError("-t - stands alone: no --archive or --oci with it")
-        if not tar and "--layout" in options:
+        if not tar and "--layout" in options and "--layer" not in options:
             raise UsageError("--layout is the tar's, and there is no -t: an image's own layer fits what is below it")
-    elif not tar:
+    elif not tar and "--layer" not in options:
         raise UsageError("no output: -t FILE, --archive FILE or --oci DIR is missing")
     for name in OF_IMAGE if image is None else ():
         if name in options:
@@ -228,7 +243,17 @@ def request(options: Options, cwd: str) -> Request:
     if ":" in tar and "/" not in tar and not tar.endswith(".tar"):
         hint = f"-t names a tar's file; an image: --archive {tar.partition(':')[0]}.oci.tar --tag {tar}"
         raise UsageError(f"-t {shown(tar)}: looks like an image's name and tag", hint=hint)
-    sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _MANY}
+    declared = None
+    layers: tuple[tuple[str, HostPath], ...] = ()
+    if not options.keys().isdisjoint(_OF_BUILD) or "--layer" in options:
+        from ocidiet.cli import declared as of_build
+        from ocidiet.model.declared import TREE
+
+        layers = of_build.layers(options)
+        if not options.keys().isdisjoint(_OF_BUILD):
+            declared, cwd = of_build.declared(options), TREE
+    whole = root_image(options) if "--root" in options else None
+    sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _SOURCES}
     if not any(sources.values()) and "--destdir" not in options:
         raise UsageError("nothing to put into the image: neither -b, -e nor --destdir")
     destdir, base = _one(options, "--destdir"), _one(options, "--base")
@@ -239,12 +264,14 @@ def request(options: Options, cwd: str) -> Request:
     if base and "--layout" in options:
         raise UsageError("--layout and --base exclude each other: a known base says how its directories are linked")
     directory = _one(options, "--oci").rstrip("/")
-    target = tar or _one(options, "--archive") or f"{directory}/index.json"
+    target = tar or (layers[-1][1] if layers else _one(options, "--archive") or f"{directory}/index.json")
     depfile = options.get("--depfile", [None])[0]
     if depfile is None and ("--depfile-target" in options or "--depfile-style" in options):
         raise UsageError("--depfile-target and --depfile-style need --depfile")
     if tar == "-" and depfile is not None:
         raise UsageError("no --depfile with -t -: standard output is no target")
+    if tar == "-" and (declared is not None or not options.keys().isdisjoint(_BESIDE)):
+        raise UsageError("-t - stands alone: nothing is written beside standard output")
     style = _one(options, "--depfile-style", "gcc")
     if style not in ("gcc", "make", "cmake"):
         raise UsageError(f"--depfile-style {shown(style)}: gcc, make or cmake")
@@ -255,8 +282,8 @@ def request(options: Options, cwd: str) -> Request:
         HostPath(tar),
         sources["--binary"],
         sources["--extra"],
-        root(options),
-        places(options, cwd),
+        root(options) if whole is None and (declared is None or "--root" in options) else HostPath(""),
+        places(options, cwd, declared is None),
         search(options, cwd),
         int(mtime),
         None if depfile is None else HostPath(depfile),
@@ -267,4 +294,8 @@ def request(options: Options, cwd: str) -> Request:
         HostPath(os.path.realpath(destdir)) if destdir else None,
         HostPath(base) if base else None,
         image,
+        whole,
+        layers,
+        tuple([(name[2:], HostPath(options[name][0])) for name in _BESIDE if name in options]),
+        declared,
     )

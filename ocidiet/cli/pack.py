@@ -39,7 +39,7 @@ class Laid(NamedTuple):
 
 def pack(wanted: Request) -> None:
     """Resolve, lay out, prove, and publish. Raises an `OcidietError`; then nothing has changed."""
-    from ocidiet import closure, commit, fs, tar, tree, verify
+    from ocidiet import closure, commit, tar, tree, verify
 
     if wanted.image is not None:
         from ocidiet.cli import bundle
@@ -48,9 +48,10 @@ def pack(wanted: Request) -> None:
     del tree
     commit.occupy_standard_files()
     started_ns = time.time_ns()
-    record = fs.Record(wanted.places.build_tree)
+    build = wanted.declared is not None
+    record = _record(wanted)
     facts = closure.Facts()
-    closed, root, image, layer, base, below_it = _laid_out(wanted, record, facts)
+    laid = closed, root, image, layer, base, below_it = _laid_out(wanted, record, facts)
     outputs: list[commit.Output] = []
     known: state.State | None = None
     bundled: bundle.Bundle | None = None
@@ -65,26 +66,33 @@ def pack(wanted: Request) -> None:
                 from ocidiet import depfile
             if layer is not None and wanted.image is not None:
                 bundled = bundle.Bundle(wanted.image, wanted, layer, below_it.setup if below_it is not None else None)
-            own = _own_files()
-            tool = state.of_tool(own, started_ns)
+            own = [] if build else _own_files()
+            # Nothing that is not declared may stand beside an output, or be read there.
+            tool = state.Basis([], False) if build else state.of_tool(own, started_ns)
             _refuse_own_input(wanted, record)
             # What stands was proven when it was made; but not over what the base is now.
-            stands = True
+            stands = not wanted.layers
             if wanted.tar:
                 out = commit.Output(wanted.tar)
-                known = state.State(out, image, wanted, tool, started_ns)
-                stands = known.stands()
-                if not stands or wanted.base is not None:
-                    verify.check(image, facts, wanted.search, base)
+                if not build:
+                    known = state.State(out, image, wanted, tool, started_ns)
+                stands = known is not None and known.stands()
+            if (wanted.tar or wanted.layers) and (not stands or wanted.base is not None):
+                verify.check(image, facts, wanted.search, base)
             ready = bundled is None or bundled.stands(tool, started_ns)
-            if layer is not None and (layer is not image or not wanted.tar) and not (ready and wanted.base is None):
+            own_layer = layer is not None and (layer is not image or not (wanted.tar or wanted.layers))
+            if layer is not None and own_layer and not (ready and wanted.base is None):
                 verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
                 targets = [os.path.dirname(os.path.realpath(path)) for path in (*_places(wanted), wanted.depfile)]
                 own += _directories(own, record)
                 outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))
-            if not stands:
+            if build or wanted.layers or wanted.beside:
+                from ocidiet.cli import beside
+
+                beside.write(wanted, laid, record, outputs)
+            if wanted.tar and not stands:
                 outputs.append(out)
                 tar.write(image, wanted.mtime_s, out)
             if bundled is not None and not ready:
@@ -97,13 +105,13 @@ def pack(wanted: Request) -> None:
             if wanted.verbose > 1:
                 from ocidiet.cli.show import drawn
 
-                write(drawn(closed, root, wanted.search.cwd, True, fd), fd)
+                write(drawn(closed, root, wanted.search.cwd, True, fd, build), fd)
         record.recheck()
         # The depfile first: a crash between the two means one run too many, never one too few. The
         # time is the start's, so that whatever is written from then on is newer than the output.
         made = None
         for output in outputs:
-            made = output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path == wanted.tar)
+            made = output.publish(started_ns, keep_equal=wanted.keep_mtime and output.path in _places(wanted))
         if known is not None:
             known.settle(made)
         if bundled is not None:
@@ -121,6 +129,16 @@ def pack(wanted: Request) -> None:
     tell((*closed.notices, *(bundled.notices if bundled is not None else ())), wanted.verbose > 0)
 
 
+def _record(wanted: Request) -> fs.Record:
+    from ocidiet import fs
+
+    if wanted.declared is None:
+        return fs.Record(wanted.places.build_tree)
+    from ocidiet.fs.declared import DeclaredRecord
+
+    return DeclaredRecord()
+
+
 def _laid_out(wanted: Request, record: fs.Record, facts: closure.Facts) -> Laid:
     from ocidiet import closure, tree, verify
 
@@ -131,14 +149,14 @@ def _laid_out(wanted: Request, record: fs.Record, facts: closure.Facts) -> Laid:
     layer: Tree | None = None
     below_it: ImageRoot | None = None
     if wanted.base is None:
-        _refuse(missing, root)
+        _refuse(missing, root, wanted)
         places = wanted.places
         if wanted.image is not None:
             layer = image = tree.assemble(programs, added, root, Places(places[0], "scratch", places[2]))
-        if wanted.tar and (layer is None or places.layout != "scratch"):
+        if layer is None or ((wanted.tar or wanted.layers) and places.layout != "scratch"):
             image = tree.assemble(programs, added, root, places)
     else:
-        path = HostPath(os.path.join(wanted.search.cwd, wanted.base))
+        path = HostPath(os.path.join("" if wanted.declared is not None else wanted.search.cwd, wanted.base))
         if wanted.image is None:
             from ocidiet.fs.image import open_image
 
@@ -150,7 +168,7 @@ def _laid_out(wanted: Request, record: fs.Record, facts: closure.Facts) -> Laid:
         image, lacking = _layer(programs, added, root, base, facts, wanted)
         layer = image if wanted.image is not None else None
         # What the root lacks and the base has is as good.
-        _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root)
+        _refuse({name: [one for one in of_it if one.name in lacking] for name, of_it in missing.items()}, root, wanted)
     return Laid(closed, root, image, layer, base, below_it)
 
 
@@ -160,16 +178,21 @@ def _named(
     """The root; the programs; the libraries of an installed tree; the other files."""
     from ocidiet import fs
 
-    host = fs.DiskRoot("", record)
-    under = fs.DiskRoot(wanted.root, record) if wanted.root else host
-    root: fs.Root = under
+    host: fs.Root
+    if wanted.declared is None and wanted.root_image is None:
+        host = fs.DiskRoot("", record)
+        root: fs.Root = fs.DiskRoot(wanted.root, record) if wanted.root else host
+    else:
+        from ocidiet.cli import roots
+
+        host, root = roots.roots(wanted, record)
     staged: list[Extra] = []
     if wanted.destdir is not None:
         from ocidiet import extras
         from ocidiet.fs.overlay import OverlaidRoot
 
         over = fs.DiskRoot(wanted.destdir, record)
-        root = OverlaidRoot(over, under)
+        root = OverlaidRoot(over, root)
         staged = list(extras.installed(over, wanted.destdir))
     binaries = [(given, root if given.in_root else host) for given in wanted.binaries]
     libraries: list[Named] = []
@@ -212,9 +235,13 @@ def _resolved(
     return list(zip(sources, closed.programs, strict=True)), closed, missing
 
 
-def _refuse(missing: dict[str, list[Lookup]], root: fs.Root) -> None:
+def _refuse(missing: dict[str, list[Lookup]], root: fs.Root, wanted: Request) -> None:
     names = [name for name, lookups in missing.items() if lookups]
     if names:
+        if wanted.declared is not None:
+            from ocidiet.cli import roots
+
+            raise roots.refused(missing, root, wanted)
         raise MissingLibraries([lookup for name in names for lookup in missing[name]], names, "", root.spell)
 
 
@@ -241,7 +268,7 @@ def _layer(
 
 def _places(wanted: Request) -> list[HostPath]:
     """The files that are made."""
-    places = [wanted.tar] if wanted.tar else []
+    places = [wanted.tar] if wanted.tar else [path for _, path in wanted.layers]
     if wanted.image is not None:
         places += [wanted.image.archive] if wanted.image.archive is not None else []
         places += [HostPath(f"{wanted.image.directory}/index.json")] if wanted.image.directory is not None else []
@@ -249,10 +276,15 @@ def _places(wanted: Request) -> list[HostPath]:
 
 
 def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
+    images = _places(wanted)
+    if wanted.declared is not None:
+        from ocidiet.cli import declared
+
+        declared.outputs_are_apart([*images, *(path for _, path in wanted.beside)], wanted.declared)
+        return
     from ocidiet.commit.state import SUFFIX
 
-    places: dict[str, str] = {}
-    images = _places(wanted)
+    places: dict[str, str] = {path: os.path.realpath(path) for _, path in wanted.beside}
     index = images[-1] if wanted.image is not None and wanted.image.directory is not None else ""
     for image in images:
         real = os.path.realpath(image)

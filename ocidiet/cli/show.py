@@ -88,12 +88,14 @@ def _way(walk: Walk, root: DiskRoot) -> Iterator[HostPath]:
         path = target if target.startswith("/") else f"{hop.path.rpartition('/')[0]}/{target}"
 
 
-def drawn(closed: Closure, root: Root, cwd: str, probes: bool, fd: int = 1) -> str:
+def drawn(closed: Closure, root: Root, cwd: str, probes: bool, fd: int = 1, declared: bool = False) -> str:
     """The tree, as suits the open file that it goes to. Paths inside another root start with ROOT,
-    those below the working directory are relative."""
+    those below the working directory are relative; `declared` ones are spelled by their root."""
     from ocidiet.report import tree
 
     def spell(path: str) -> str:
+        if declared:
+            return root.spell(path)
         if root.host_path(path) != path:
             return "ROOT" + path
         return path[len(cwd) + 1 :] if cwd not in ("/", path) and below(path, cwd) else path

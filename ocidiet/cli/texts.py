@@ -92,6 +92,26 @@ More of the output, and for build systems:
       --depfile-target NAME  that rule's target (default: FILE as -t spells it)
       --depfile-style STYLE  gcc (default; Make, Ninja, Meson), make or cmake
       --cmakedir             print the directory of ocidietConfig.cmake
+      --report FILE          JSON: every entry, why it is there, who needs what
+      --mtree FILE           the listing, as mtree(5)
+      --closure FILE         each file and link that the programs need
+      --layer KIND=FILE...   instead of -t, a tar for each kind: libc, system
+                             (libraries of the root), own (the build's), app;
+                             of another kind goes into the next one asked for
+
+For build systems that declare inputs (Bazel): nothing else is looked at, no
+--depfile or .state is written. -b and -e then name places in the build tree.
+      ocidiet @FILE          alone: the arguments, one a line, from FILE
+      --tree-files PLACE<TAB>PATH[<TAB>LABEL]...
+                             the build's files: place in the build tree, path
+                             as opened (links are followed), name for messages
+      --root-files PLACE<TAB>PATH...
+                             those of the root, in whose place --root may name
+                             a directory or, as always, an image (a tar, an OCI
+                             layout or archive, gzip); none is an empty root
+      --root-links FILE      what files cannot say, a line each: PLACE<TAB>TEXT
+                             for a link of the root, PLACE for an executable
+      --unused-inputs FILE   the paths of declared files that were not read
 
 What an image of --archive or --oci says, in a Dockerfile's meaning:
       --tag NAME[:TAG]       its name (default: the output's own, and latest)

@@ -76,7 +76,7 @@ class Output(Stream):
         self.path = path
         if path.endswith("/"):
             raise OutputError(f"{shown(path)}: cannot be written: Is a directory")
-        target = os.path.realpath(path)
+        target = os.path.realpath(path) if os.path.islink(path) else path
         try:
             if not stat.S_ISREG(os.stat(target).st_mode):
                 what = f"{shown(path)}: exists and is not a regular file"
@@ -86,7 +86,8 @@ class Output(Stream):
                 raise failed(path, error) from error
         self.target = target
         """`path` behind all links."""
-        self._directory, base = os.path.split(target)
+        directory, base = os.path.split(target)
+        self._directory = directory or "."
         self._prefix = f".{os.fsdecode(os.fsencode(base)[:200])}."
         self._temporary = ""
 

@@ -59,6 +59,9 @@ class Root:
     def use(self, walk: Walk) -> None:
         """Told of each file that is read: it and the links to it are inputs."""
 
+    def use_one(self, path: str) -> None:
+        """As `use`, of the file or link at `path`, whose directory holds no link."""
+
     def walk(self, path: str, renewed: bool = False) -> Walk:
         """Absolute `path` followed to its end; what it meets is in the answer, nothing is raised.
 
@@ -171,7 +174,6 @@ class DiskRoot(Root):
             self.use_one(hop.path)
 
     def use_one(self, path: str) -> None:
-        """The file or link at `path`, whose directory holds no link, is an input."""
         self._record.read(self.host_path(path))
 
     def list(self, path: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ MAX_HELD = 64
 
 # A FIFO or a device in a file's place must not block, nor a terminal become ours.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
+THROUGH_FLAGS = _OPEN_FLAGS & ~os.O_NOFOLLOW
 _LIST_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 _TOP_FLAGS = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
 
@@ -95,7 +96,7 @@ class OpenFile:
                 directory, _, name = file.path.rpartition("/")
                 self.fd = os.open(name, _OPEN_FLAGS, dir_fd=held.fd(directory))
             else:
-                self.fd = os.open(file.path, _OPEN_FLAGS)
+                self.fd = os.open(file.path, THROUGH_FLAGS if file.linked else _OPEN_FLAGS)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, *_EXHAUSTED):
                 raise InputError(file.path, f"cannot be read: {error.strerror}") from error
@@ -169,6 +170,9 @@ class Look:
 class Record:
     """What was asked of the disk, by however many roots, and what it answered."""
 
+    through = False
+    """Whether it is a `declared.DeclaredRecord`: links on the way to a file are then no root's."""
+
     def __init__(self, build_tree: str | None = None) -> None:
         """`build_tree` is a real path: no searched directory at or below it enters the trace, unless
         it is a sysroot's."""
@@ -203,7 +207,8 @@ class Record:
         if not target and not stat.S_ISREG(st.st_mode):
             return Look("special")
         root = held.root if held is not None else ""
-        file = File._make((path, identity(st), bool(st.st_mode & 0o111), root, None, 0, bool(st.st_mode & 0o6000)))
+        mode = st.st_mode
+        file = File._make((path, identity(st), bool(mode & 0o111), root, None, 0, bool(mode & 0o6000), False))
         self._seen[path] = file.identity
         return Look("link", target, file) if target else Look("file", file=file)
 

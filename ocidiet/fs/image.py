@@ -82,7 +82,7 @@ class Setup(NamedTuple):
 
 
 def open_image(path: HostPath, record: Record, platform: str | None = None) -> Root:
-    """The root file system of the image at absolute `path`: a `DiskRoot` for a root directory, else an `ImageRoot`.
+    """The root file system of the image at `path`: for a root directory that itself, else an `ImageRoot`.
 
     `platform` is `OS/ARCHITECTURE[/VARIANT]`, for an image that has several; without it the only one, or the
     machine's. Raises `InputError`.
@@ -90,21 +90,32 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
     from ocidiet.fs import layout
     from ocidiet.fs.unpack import Unpacker
 
+    if record.through:
+        from ocidiet.fs.declared import named
+
+        there = named(path, record)
+    else:
+        there = _named(path, record)
+    if isinstance(there, Root):
+        if there.walk("/index.json").file is None or there.walk("/oci-layout").file is None:
+            return there
+        return layout.image(there, path, platform, Unpacker(path)) or there
+    if not there.identity.size_bytes:
+        raise InputError(path, "an empty file, no image")
+    unpacker = Unpacker(path)
+    root = ImageRoot(path, [unpacker.plain(there)])
+    return layout.image(root, path, platform, unpacker) or root
+
+
+def _named(path: HostPath, record: Record) -> Root | File:
     disk = DiskRoot("", record)
     walk = disk.walk(path)
     if walk.kind == "dir":
-        inside = DiskRoot(walk.real.rstrip("/"), record)
-        if inside.walk("/index.json").file is None or inside.walk("/oci-layout").file is None:
-            return inside
-        return layout.image(inside, path, platform, Unpacker(path)) or inside
+        return DiskRoot(walk.real.rstrip("/"), record)
     if walk.file is None:
         raise InputError(path, walk.reason)
-    if not walk.file.identity.size_bytes:
-        raise InputError(path, "an empty file, no image")
     disk.use(walk)
-    unpacker = Unpacker(path)
-    root = ImageRoot(path, [unpacker.plain(walk.file)])
-    return layout.image(root, path, platform, unpacker) or root
+    return walk.file
 
 
 class _Node:
@@ -156,6 +167,9 @@ class ImageRoot(Root):
 
     def spell(self, path: str) -> str:
         return f"{self._path}:{path}"
+
+    def host_path(self, path: str) -> HostPath:
+        return HostPath(self.spell(path))  # nowhere: told to people alone
 
     def _lay_over(self, layer: _Node) -> None:
         pending = [("", self._top, layer)]

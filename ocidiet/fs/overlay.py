@@ -15,7 +15,7 @@ class OverlaidRoot(Root):
     """A path is looked up in the installed tree first, then in the root. Where that has a link and the tree
     a directory, installing goes through the link."""
 
-    def __init__(self, over: DiskRoot, under: DiskRoot) -> None:
+    def __init__(self, over: DiskRoot, under: Root) -> None:
         super().__init__()
         self.staged = over
         self.is_sysroot = under.is_sysroot
@@ -35,7 +35,7 @@ class OverlaidRoot(Root):
                 if kind in ("link", "dir"):
                     pending.append((directory, real))
 
-    def _places(self, path: str) -> Iterator[tuple[DiskRoot, str]]:
+    def _places(self, path: str) -> Iterator[tuple[Root, str]]:
         """Where `path`, whose directory holds no link, may be, the first first."""
         yield self._over, path
         for directory, real in self._through:
@@ -43,7 +43,7 @@ class OverlaidRoot(Root):
                 yield self._over, directory + path[len(real) :]
         yield self._under, path
 
-    def _where(self, path: str) -> tuple[DiskRoot, str, Look]:
+    def _where(self, path: str) -> tuple[Root, str, Look]:
         for root, inside in self._places(path):
             look = root.look(inside)
             if look.kind == "dir" and root is self._over:

@@ -31,6 +31,7 @@ from ocidiet.model.loading import (
 )
 
 if TYPE_CHECKING:
+    from ocidiet.model.declared import Declared
     from ocidiet.model.oci import Wanted
 
 __all__ = [
@@ -155,6 +156,14 @@ class Request(NamedTuple):
     """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""
     image: Wanted | None = None
     """Beside the tar or instead of it."""
+    root_image: HostPath | None = None
+    """An image in the root's place: a tar, an OCI layout or archive, and what else `base` may be."""
+    layers: tuple[tuple[str, HostPath], ...] = ()
+    """Instead of `tar`: (kind, output), in the order of `oci.layers.KINDS`."""
+    beside: tuple[tuple[str, HostPath], ...] = ()
+    """What else is told of the image, each to its file: (`report`, `mtree` or `closure`, output)."""
+    declared: Declared | None = None
+    """All that may be looked at; None for whatever the machine has."""
 
 
 # What the disk answered ---------------------------------------------------------------------------
@@ -199,6 +208,8 @@ class File(NamedTuple):
     """Where a member's bytes start in its container."""
     sets_id: bool = False
     """It runs with the rights of its owner or group (S_ISUID, S_ISGID)."""
+    linked: bool = False
+    """The way to `path` may lead through links: a build system's, whose sandbox is made of them."""
 
 
 class Hop(NamedTuple):

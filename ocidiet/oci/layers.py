@@ -13,9 +13,11 @@ import os
 from ocidiet.model import TYPE_CHECKING, ImagePath, Rule, Tree, below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ocidiet.model import Entry
+    from ocidiet.model import Entry, File
+
+    IsOwn = Callable[[File], bool]
 
 KINDS = ("libc", "system", "own", "app")
 """The lowest first."""
@@ -34,30 +36,50 @@ _LIBC += ("librt.so.1", "libutil.so.1", "libresolv.so.2", "libanl.so.1", "libBro
 _LIBC += ("libnsl.so.1", "libnss_", "libc_malloc_debug.so.0", "libc.musl-", "libmemusage.so", "libpcprofile.so")
 
 
-def split(tree: Tree, destdir: str | None, build_tree: str | None, root: str) -> list[tuple[str, Tree]]:
-    """The layers that are not empty, each with its kind. The project's libraries are those of `destdir` and
-    `build_tree`; what comes from a `root` other than / is the distribution's, wherever that lies."""
+def of_project(destdir: str | None, build_tree: str | None, root: str, declared: Iterable[str] = ()) -> IsOwn:
+    """Whether a file is the project's: of `destdir`, of `build_tree`, or one of the build's that are `declared`. What
+    comes from a `root` other than / is the distribution's, wherever that lies."""
+    paths = {*declared}
 
-    def is_own(path: str) -> bool:
+    def is_own(file: File) -> bool:
+        path = file.path
+        if file.container is not None:
+            return False
+        if file.linked:
+            return path in paths
         return below(path, destdir) or (below(path, build_tree) and not (root and below(path, root)))
 
+    return is_own
+
+
+def split(tree: Tree, is_own: IsOwn) -> list[tuple[str, Tree]]:
+    """The layers that are not empty, each with its kind."""
+    return [(kind, layer) for kind, layer in into(tree, KINDS, is_own) if layer.entries]
+
+
+def into(tree: Tree, kinds: Sequence[str], is_own: IsOwn) -> list[tuple[str, Tree]]:
+    """A layer, empty perhaps, for each of `kinds`, which are in their order: what is of another kind goes into the
+    next that is there, or else into the last."""
+    takes = {}
+    for kind in KINDS:
+        behind = [one for one in kinds if KINDS.index(one) >= KINDS.index(kind)]
+        takes[kind] = behind[0] if behind else kinds[-1]
     entries = {entry.name: entry for entry in tree.entries}
-    layers: dict[str, set[ImagePath]] = {kind: set() for kind in KINDS}
+    layers: dict[str, set[ImagePath]] = {kind: set() for kind in kinds}
     above_others: set[ImagePath] = set()
     for entry in tree.entries:
         if entry.typeflag != "5":
-            names = layers[_kind(entry, entries, is_own)]
+            names = layers[takes[_kind(entry, entries, is_own)]]
             names.add(entry.name)
             above = _above(entry.name, entries)
             names |= above
             above_others |= above
     empty = {entry.name for entry in tree.entries if entry.typeflag == "5"} - above_others
     for name in empty:
-        layers["app"] |= {name} | _above(name, entries)
+        layers[takes["app"]] |= {name} | _above(name, entries)
     return [
         (kind, Tree(tuple([entry for entry in tree.entries if entry.name in names]), tree.programs))
         for kind, names in layers.items()
-        if names
     ]
 
 
@@ -71,7 +93,7 @@ def _above(name: ImagePath, entries: dict[ImagePath, Entry]) -> set[ImagePath]:
     return found & entries.keys()
 
 
-def _kind(entry: Entry, entries: dict[ImagePath, Entry], is_own: Callable[[str], bool]) -> str:
+def _kind(entry: Entry, entries: dict[ImagePath, Entry], is_own: IsOwn) -> str:
     links = 0
     while entry.typeflag == "2" and links < _MAX_LINKS:
         target = os.path.normpath(os.path.join("/", os.path.dirname(entry.name), entry.linkname))
@@ -86,4 +108,4 @@ def _kind(entry: Entry, entries: dict[ImagePath, Entry], is_own: Callable[[str],
         return "libc" if entry.name.startswith("lib") else "app"
     if rule == Rule.INTERP or entry.name.rpartition("/")[2].startswith(_LIBC):
         return "libc"
-    return "own" if entry.source is not None and is_own(entry.source.path) else "system"
+    return "own" if entry.source is not None and is_own(entry.source) else "system"

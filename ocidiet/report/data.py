@@ -10,8 +10,11 @@ from ocidiet.model import TYPE_CHECKING, Rule
 from ocidiet.report.tree import libc, machine
 
 if TYPE_CHECKING:
-    from ocidiet.model import Closure, Object, Probe, Program
+    from collections.abc import Callable
 
+    from ocidiet.model import Closure, File, Object, Probe, Program, Walk
+
+    Spell = Callable[[str], str]
     Value = dict[str, object]
 
 VERSION = 1
@@ -22,19 +25,24 @@ def render(closure: Closure) -> str:
     """All of `closure`, in ASCII."""
     import json
 
+    return json.dumps(told(closure), indent=1) + "\n"
+
+
+def told(closure: Closure, spell: Spell | None = None) -> Value:
+    """All of `closure`; with `spell`, which says how paths of the root are written, no others stand in it."""
     tops: list[Value] = []
     pending = [(program, tops) for program in closure.programs]
     for program, beside in pending:  # which grows meanwhile
         levels: list[Value] = []
         runs: list[Value] = []
-        beside.append({**_program(program), "levels": levels, "runs": runs})
+        beside.append({**_program(program, spell), "levels": levels, "runs": runs})
         pending += [(level, levels) for level in program.levels]
         pending += [(run, runs) for run in program.runs]
     notices = [{"text": notice.text, "warning": notice.warning} for notice in closure.notices]
-    return json.dumps({"version": VERSION, "programs": tops, "notices": notices}, indent=1) + "\n"
+    return {"version": VERSION, "programs": tops, "notices": notices}
 
 
-def _program(program: Program) -> Value:
+def _program(program: Program, spell: Spell | None) -> Value:
     objects = [found for found in (program.main, program.interp, *program.objects) if found is not None]
     number = {id(found): n for n, found in enumerate(objects)}
     first = {id(program.interp): program.main, **program.asked_first()}
@@ -43,7 +51,7 @@ def _program(program: Program) -> Value:
         "level": program.level,
         "machine": machine(program.main.facts),
         "libc": libc(program),
-        "objects": [_object(found, first.get(id(found)), number) for found in objects],
+        "objects": [_object(found, first.get(id(found)), number, spell) for found in objects],
         "edges": [
             {"needed_by": number.get(id(edge.needed_by)), "name": edge.name, "found": number.get(id(edge.found))}
             for edge in program.edges
@@ -52,14 +60,14 @@ def _program(program: Program) -> Value:
             {
                 "name": lookup.name,
                 "needed_by": number.get(id(lookup.needed_by)),
-                "probes": _probes(lookup.probes),
+                "probes": _probes(lookup.probes, spell),
             }
             for lookup in program.missing
         ],
         "configs": [
             {
-                "path": config.walk.path,
-                "file": config.walk.file and config.walk.file.path,
+                "path": _spelled(config.walk.path, spell),
+                "file": config.walk.file and _file(config.walk, config.walk.file, spell),
                 "needed_by": config.needed_by,
             }
             for config in program.configs
@@ -67,11 +75,19 @@ def _program(program: Program) -> Value:
     }
 
 
-def _object(found: Object, by: Object | None, number: dict[int, int]) -> Value:
+def _spelled(path: str, spell: Spell | None) -> str:
+    return path if spell is None else spell(path)
+
+
+def _file(walk: Walk, file: File, spell: Spell | None) -> str:
+    return file.path if spell is None else spell(walk.real)
+
+
+def _object(found: Object, by: Object | None, number: dict[int, int], spell: Spell | None) -> Value:
     return {
         "name": found.name,
-        "path": found.path,
-        "file": found.file.path,
+        "path": _spelled(found.path, spell),
+        "file": _file(found.walk, found.file, spell),
         "size_bytes": found.file.identity.size_bytes,
         "soname": found.facts.soname,
         "reached_by": None if found.rule == Rule.PROGRAM else found.reached_by,
@@ -79,9 +95,9 @@ def _object(found: Object, by: Object | None, number: dict[int, int]) -> Value:
         "rule": found.rule,
         "item": found.item,
         "owner": number.get(id(found.owner)),
-        "probes": _probes(found.probes),
+        "probes": _probes(found.probes, spell),
     }
 
 
-def _probes(probes: tuple[Probe, ...]) -> list[Value]:
-    return [{"path": probe.path, "rule": probe.rule, "outcome": probe.outcome} for probe in probes]
+def _probes(probes: tuple[Probe, ...], spell: Spell | None) -> list[Value]:
+    return [{"path": _spelled(probe.path, spell), "rule": probe.rule, "outcome": probe.outcome} for probe in probes]

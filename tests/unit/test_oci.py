@@ -23,7 +23,7 @@ from ocidiet.errors import OcidietError, OutputError, UsageError
 from ocidiet.model import ElfFacts, Entry, File, HostPath, Identity, ImagePath, Reason, Rule, Tree
 from ocidiet.model.oci import Descriptor, Layer, Platform, Setting
 from ocidiet.oci.archive import Archive
-from ocidiet.oci.layers import split
+from ocidiet.oci.layers import of_project, split
 from ocidiet.oci.layout import Layout, merged
 
 EPOCH = "1970-01-01T00:00:00Z"
@@ -436,7 +436,7 @@ DIRECTORIES = {
 
 
 def test_layers_are_what_changes_together() -> None:
-    layers = split(Tree(tuple(ENTRIES), ()), "/stage", "/build", "/build/root")
+    layers = split(Tree(tuple(ENTRIES), ()), of_project("/stage", "/build", "/build/root"))
     assert [kind for kind, _ in layers] == list(KINDS)
     for kind, tree in layers:
         assert [one.name for one in tree.entries if one.typeflag != "5"] == KINDS[kind]
@@ -450,18 +450,18 @@ def parents(name: str) -> list[str]:
 
 @pytest.mark.parametrize("left_out", [one.name for one in ENTRIES if one.typeflag != "5"])
 def test_layers_without_a_file_are_the_same_but_for_one(left_out: str) -> None:
-    before = dict(split(Tree(tuple(ENTRIES), ()), "/stage", "/build", "/build/root"))
+    before = dict(split(Tree(tuple(ENTRIES), ()), of_project("/stage", "/build", "/build/root")))
     fewer = [one for one in ENTRIES if one.name != left_out]
     needed = {above for one in fewer if one.reason.rule != Rule.PARENT or one.linkname for above in parents(one.name)}
     fewer = [one for one in fewer if one.typeflag != "5" or one.reason.rule != Rule.PARENT or one.name in needed]
-    after = dict(split(Tree(tuple(fewer), ()), "/stage", "/build", "/build/root"))
+    after = dict(split(Tree(tuple(fewer), ()), of_project("/stage", "/build", "/build/root")))
     leading = [one.name for one in ENTRIES if one.linkname and left_out.endswith(f"/{one.linkname}")]
     if not leading:  # a link that leads nowhere is another link
         assert len([kind for kind in before if before[kind] != after[kind]]) == 1
 
 
 def test_layers_that_are_empty_are_none() -> None:
-    assert [kind for kind, _ in split(Tree(tuple(ENTRIES[6:9]), ()), None, None, "")] == ["app"]
+    assert [kind for kind, _ in split(Tree(tuple(ENTRIES[6:9]), ()), of_project(None, None, ""))] == ["app"]
 
 
 # Places ------------------------------------------------------------------------------------------

@@ -1,0 +1,55 @@
+"""What a run writes beside or instead of its tar: a tar for each kind of layer, what is told of the image, and
+which declared inputs were not read."""
+
+from __future__ import annotations
+
+import os
+
+from ocidiet import commit
+from ocidiet.model import TYPE_CHECKING, Tree
+
+if TYPE_CHECKING:
+    from ocidiet.cli.pack import Laid
+    from ocidiet.fs import Record
+    from ocidiet.model import Request
+    from ocidiet.oci.layers import IsOwn
+
+
+def is_own(wanted: Request) -> IsOwn:
+    """Whether a file is the project's and not the distribution's."""
+    from ocidiet.oci.layers import of_project
+
+    declared = wanted.declared.tree.values() if wanted.declared is not None else ()
+    return of_project(wanted.destdir, wanted.places.build_tree, wanted.root, declared)
+
+
+def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Output]) -> None:
+    """Write all of it, once nothing more is read but payload; what is to be published or discarded is added to
+    `outputs`."""
+    declared = wanted.declared
+    if declared is not None and declared.unused is not None:
+        from ocidiet import unused_inputs
+
+        outputs.append(commit.Output(declared.unused))
+        paths = (*declared.root.values(), *declared.tree.values())
+        outputs[-1].write(unused_inputs.render(paths, record.trace()))
+    for kind, path in wanted.beside:
+        from ocidiet.report import beside
+
+        if kind == "report":
+            text = beside.report(laid.image, laid.closed, laid.root.spell if declared is not None else None)
+        elif kind == "mtree":
+            text = beside.mtree(laid.image, wanted.mtime_s)
+        else:
+            text = beside.closure(laid.image)
+        outputs.append(commit.Output(path))
+        outputs[-1].write(os.fsencode(text))
+    if wanted.layers:
+        from ocidiet import tar
+        from ocidiet.oci.layers import into
+
+        kinds = [kind for kind, _ in wanted.layers]
+        trees: list[tuple[str, Tree]] = into(laid.image, kinds, is_own(wanted))
+        for (_, path), (_, tree) in zip(wanted.layers, trees, strict=True):
+            outputs.append(commit.Output(path))
+            tar.write(tree, wanted.mtime_s, outputs[-1])

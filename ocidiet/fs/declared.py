@@ -1,0 +1,266 @@
+"""Files that a build system declares (Bazel's inputs), as a root: nothing else is ever looked at.
+
+A place is a name in a table; a directory is there because something is below it. Where a file is opened,
+links on its way are a sandbox' and are followed: they are not the root's, whose own links a listing tells of.
+A sandbox and a remote executor give one file under two names now as a link and now as a copy, and call every
+file executable: so programs, libraries and scripts are known by their bytes, and their modes by what they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ocidiet.errors import InputError
+from ocidiet.fs import Look, OpenFile, Record, Root
+from ocidiet.fs.disk import THROUGH_FLAGS, identity
+from ocidiet.model import TYPE_CHECKING, File, HostPath, Walk, below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_COMPARE_BYTES = 1 << 20
+_MAX_LISTING_BYTES = 64 << 20
+_WHAT = {
+    errno.ENOENT: "is declared, and not there",
+    errno.ENOTDIR: "is declared, and not there",
+    errno.EISDIR: "is a directory: the files in it are what must be declared",
+}
+
+
+def lines(path: HostPath) -> list[str]:
+    """The lines of a file that names words or files, one each. Raises `InputError`."""
+    try:
+        fd = os.open(path, THROUGH_FLAGS)
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(_MAX_LISTING_BYTES + 1)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    if len(data) > _MAX_LISTING_BYTES:
+        raise InputError(path, f"more than {_MAX_LISTING_BYTES} bytes")
+    return os.fsdecode(data.removesuffix(b"\n")).split("\n") if data else []
+
+
+class DeclaredRecord(Record):
+    """Of files that are opened through links: what was opened is an input, and all of it."""
+
+    through = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: dict[HostPath, tuple[File, bool]] = {}
+        self._by_size: dict[int, list[File]] = {}
+
+    def open(self, path: HostPath) -> tuple[File, bool]:
+        """The file at the end of `path`, and whether its bytes are a program's, a library's or a script's: then
+        equal bytes are one file, the first that was opened. Raises `InputError`."""
+        known = self._opened.get(path)
+        if known is None:
+            try:
+                fd = os.open(path, THROUGH_FLAGS)
+                try:
+                    st = os.fstat(fd)
+                    if not stat.S_ISREG(st.st_mode):
+                        raise OSError(errno.EISDIR if stat.S_ISDIR(st.st_mode) else errno.EINVAL, "is no file")
+                    head = os.pread(fd, 4, 0)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                what = f"cannot be read: {(error.strerror or '').lower()}"
+                raise InputError(path, _WHAT.get(error.errno or 0, what)) from error
+            self.read(path)
+            file = File(path, identity(st), False, linked=True)
+            starts = head == b"\x7fELF" or head[:2] == b"#!"
+            known = self._opened[path] = (self._same(file) if starts else file, starts)
+        return known
+
+    def _same(self, file: File) -> File:
+        size = file.identity.size_bytes
+        alike = self._by_size.setdefault(size, [])
+        for other in alike:
+            if other.identity == file.identity:
+                return other
+            with OpenFile(other) as one, OpenFile(file) as two:
+                spans = range(0, size, _COMPARE_BYTES)
+                if all(one.pread(_COMPARE_BYTES, at) == two.pread(_COMPARE_BYTES, at) for at in spans):
+                    return other
+        alike.append(file)
+        return file
+
+    def recheck(self) -> None:
+        """As `Record.recheck`."""
+        super().recheck()
+        for path, (file, _) in self._opened.items():
+            if file.path == path:
+                OpenFile(file).__exit__()
+
+
+class DeclaredRoot(Root):
+    """Declared files at their places."""
+
+    is_sysroot = True
+
+    def __init__(
+        self,
+        files: Mapping[str, HostPath],
+        record: DeclaredRecord,
+        links: Mapping[str, str] | None = None,
+        executable: frozenset[str] = frozenset(),
+    ) -> None:
+        """`executable` are places; if there are none, what a file is decides."""
+        super().__init__()
+        self._files = files
+        self._links = links or {}
+        self._executable = executable
+        self._record = record
+        self._looks: dict[str, Look] = {}
+        self._below: dict[str, list[str]] | None = None
+        self._directories_of: set[str] | None = None
+
+    def look(self, path: str) -> Look:
+        known = self._looks.get(path)
+        if known is None:
+            target = self._links.get(path)
+            if target is not None:
+                known = self._looks[path] = Look("link", target)
+                end = target if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
+                # A link that leads out of what is declared, where its own name is declared: then that is the file.
+                if (path in self._files or self._is_directory(path)) and self.walk(end).kind == "absent":
+                    self._looks[path] = known = self._here(path)
+            else:
+                known = self._looks[path] = self._here(path)
+        return known
+
+    def _here(self, path: str) -> Look:
+        opened = self._files.get(path)
+        if opened is None:
+            return Look("dir" if self._is_directory(path) else "absent")
+        file, starts = self._record.open(opened)
+        executable = path in self._executable if self._executable else starts
+        return Look("file", file=File._make((*file[:2], executable, *file[3:])))
+
+    def _is_directory(self, path: str) -> bool:
+        there = self._directories_of
+        if there is None:
+            there = self._directories_of = set()
+            for above in {place.rpartition("/")[0] for place in (*self._files, *self._links)}:
+                while above and above not in there:
+                    there.add(above)
+                    above = above.rpartition("/")[0]  # noqa: PLW2901
+        return path in there
+
+    def list(self, path: str) -> Iterator[str]:
+        """The names in directory `path`, which holds no link, in byte order."""
+        if self._below is None:
+            self._is_directory(path)
+            self._below = {}
+            for place in {*self._files, *self._links, *(self._directories_of or ())}:
+                above, _, name = place.rpartition("/")
+                self._below.setdefault(above, []).append(name)
+        return iter(sorted(self._below.get(path.rstrip("/"), ()), key=os.fsencode))
+
+    def host_path(self, path: str) -> HostPath:
+        """Where the machine has `path`, whose directory holds no link."""
+        return self._files.get(path, HostPath(path))
+
+
+def told_links(listing: HostPath) -> tuple[dict[str, str], frozenset[str]]:
+    """What a file tells of a root, a line each: `PLACE<TAB>TARGET` for a link, `PLACE` for an executable file.
+
+    Raises `InputError`.
+    """
+    links: dict[str, str] = {}
+    executable = []
+    for number, line in enumerate(lines(listing), 1):
+        place, tab, target = line.partition("\t")
+        if not place.startswith("/") or (tab and not target):
+            raise InputError(listing, f"line {number}: neither an absolute place, a tab and a link's text, nor a place")
+        if tab:
+            links[place] = target
+        else:
+            executable.append(place)
+    return links, frozenset(executable)
+
+
+class Through(Root):
+    """A declared directory whose files are links of a sandbox: an OCI layout, which has none of its own."""
+
+    def __init__(self, directory: HostPath, record: DeclaredRecord) -> None:
+        super().__init__()
+        self._directory = directory
+        self._record = record
+
+    def look(self, path: str) -> Look:
+        here = HostPath(self._directory + path)
+        if os.path.isdir(here):
+            return Look("dir")
+        return Look("file", file=self._record.open(here)[0]) if os.path.exists(here) else Look("absent")
+
+    def host_path(self, path: str) -> HostPath:
+        """Where the machine has `path`."""
+        return HostPath(self._directory + path)
+
+
+def named(path: HostPath, record: Record) -> Root | File:
+    """The declared directory or file at `path`. Raises `InputError`."""
+    assert isinstance(record, DeclaredRecord)
+    return Through(path, record) if os.path.isdir(path) else record.open(path)[0]
+
+
+class MountedRoot(Root):
+    """A root, with the build's own files in their place in it whatever stands there."""
+
+    def __init__(self, under: Root, tree: Root, at: HostPath) -> None:
+        super().__init__()
+        self.is_sysroot = under.is_sysroot
+        self.staged = under.staged
+        self._under = under
+        self._tree = tree
+        self._at = at
+        self._inside = f"{at}/"
+        parts = at.split("/")
+        self._mount_points = {"/".join(parts[:n]) for n in range(2, len(parts) + 1)}
+
+    def _of(self, path: str) -> Root:
+        return self._tree if path.startswith(self._inside) or path == self._at else self._under
+
+    def look(self, path: str) -> Look:
+        if path.startswith(self._inside):
+            return self._tree.look(path)
+        if path in self._mount_points:
+            there = self._under.look(path)
+            return Look("dir") if there.kind == "absent" or path == self._at else there
+        return self._under.look(path)
+
+    def list(self, path: str) -> Iterator[str]:
+        """The names in directory `path`, which holds no link, in byte order."""
+        return self._of(path).list(path)
+
+    def host_path(self, path: str) -> HostPath:
+        """Where the machine has `path`, whose directory holds no link."""
+        return self._of(path).host_path(path)
+
+    def spell(self, path: str) -> str:
+        return self._of(path).spell(path)
+
+    def searched(self, directory: str) -> None:
+        self._of(directory).searched(directory)
+
+    def use(self, walk: Walk) -> None:
+        for hop in walk.hops:
+            self.use_one(hop.path)
+
+    def use_one(self, path: str) -> None:
+        self._of(path).use_one(path)
+
+
+class BuildFiles(DeclaredRoot):
+    """The files that a build makes, at places below `top`, which is told to nobody."""
+
+    def __init__(self, files: Mapping[str, HostPath], record: DeclaredRecord, top: HostPath) -> None:
+        super().__init__(files, record)
+        self._top = top
+
+    def spell(self, path: str) -> str:
+        return path[len(self._top) :].lstrip("/") if below(path, self._top) else path
