@@ -145,7 +145,7 @@ define __ocidiet_push
 $(if $(__ocidiet_registry),,$(error $(__ocidiet_ref) names no registry to push to: set IMAGE_NAME, as registry.example/$1))\
 command -v skopeo >/dev/null || { echo 'image-push needs skopeo: install it, or push $(__ocidiet_archive) with another tool' >&2; exit 1; }; \
 $(__ocidiet_say) PUSH $(__ocidiet_ref); \
-skopeo --insecure-policy copy -q $(call __ocidiet_get,IMAGE_PUSHFLAGS,$1) oci-archive:$(__ocidiet_archive) docker://$(__ocidiet_ref)
+skopeo --insecure-policy copy -q --preserve-digests $(call __ocidiet_get,IMAGE_PUSHFLAGS,$1) oci-archive:$(__ocidiet_archive) docker://$(__ocidiet_ref)
 endef
 # The file that is a whole image: a layer is none.
 __ocidiet_whole = $(if $(call __ocidiet_get,IMAGE_BASE,$1)$(filter merged,$(call __ocidiet_get,IMAGE_LAYOUT,$1)),$(__ocidiet_archive),$(call \
