@@ -55,7 +55,8 @@ class Facts:
 
     def __init__(self) -> None:
         self._known: dict[Identity, ElfFacts | OcidietError] = {}
-        self._unwinds: dict[Identity, bool] = {}
+        # By the `id` of facts, which stay known.
+        self._unwinds: dict[int, bool] = {}
         self._versions: dict[Identity, Versions] = {}
         self._held: Held | None = None
         self.abouts: dict[Identity, About] = {}
@@ -113,18 +114,20 @@ class Facts:
         """
         unknown = []
         for found in loaded:
-            if found.facts.may_unwind is not False:
-                known = self._unwinds.get(found.file.identity)
-                if known:
-                    return found
-                if known is None:
+            known = self._unwinds.get(id(found.facts))
+            if known:
+                return found
+            if known is None:
+                if elf.may_unwind(found.facts):
                     unknown.append(found)
+                else:
+                    self._unwinds[id(found.facts)] = False
         if unknown:
             from ocidiet.elf import symbols
         for found in unknown:
             with OpenFile(found.file) as opened:
                 known = symbols.unwinds(opened.pread, found.file.identity.size_bytes)
-            self._unwinds[found.file.identity] = known
+            self._unwinds[id(found.facts)] = known
             if known:
                 return found
         return None

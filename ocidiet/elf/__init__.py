@@ -55,6 +55,14 @@ _PHDR = {1: "III4xI12x", 2: "I4xQQ8xQ16x"}
 _DYN = {1: (8, "I"), 2: (16, "Q")}
 _SH_INFO = {1: (28, "I"), 2: (44, "I")}
 
+# The e_ident of nearly every file.
+_USUAL = {
+    b"\x7fELF" + bytes((ei_class, ei_data, 1, osabi)) + bytes(8): (ei_class, order)
+    for ei_class in _EHDR
+    for ei_data, order in _ORDER.items()
+    for osabi in (ELFOSABI_SYSV, ELFOSABI_GNU)
+}
+
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
 _TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
@@ -95,40 +103,18 @@ class Headers(NamedTuple):
 def headers(pread: Pread, size_bytes: int) -> Headers:
     """The headers alone. Raises `BadElf`, as `parse`."""
     head = pread(_FIRST_READ_BYTES, 0)
-    if head[:4] != b"\x7fELF":
-        raise BadElf(NOT_ELF if head else "empty file")
-    # 52 bytes in a file of 32 bits; but one that ends before 64 has nothing to load.
-    if len(head) < 64:
-        raise BadElf("truncated ELF header", "e_ident", 0)
-    ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
-    order = _ORDER.get(ei_data)
-    if ei_class not in _EHDR:
-        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4, bits=-1)
+    usual = _USUAL.get(head[:16]) if len(head) >= 64 else None
+    ei_class, order = usual or _ident(head)
     bits, machine = 32 * ei_class, 0
 
     def bad(what: str, field: str, offset: int) -> BadElf:
         return BadElf(what, field, offset, bits, machine)
 
-    if order is None:
-        raise bad(f"unknown byte order {ei_data}", "EI_DATA", 5)
-    ehdr = struct_of(order + _EHDR[ei_class])
+    ehdr, phdr = struct_of(order + _EHDR[ei_class]), struct_of(order + _PHDR[ei_class])
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
-    if e_version == 1 << 24:
-        raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
-    if ei_version != 1:
-        raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
-    if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
-        raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
-    odd = None
-    if e_version != 1:
-        odd = BadElf(f"unknown ELF version {e_version}", "e_version", 20, bits)
-    elif ei_abiversion and machine != EM_MIPS and not (ei_osabi == ELFOSABI_GNU and ei_abiversion < LIBC_ABI_MAX):
-        odd = bad(f"unknown ABI version {ei_abiversion} of OS ABI {ei_osabi}", "EI_ABIVERSION", 8)
-    elif head[9:16] != b"\0\0\0\0\0\0\0":
-        odd = bad("padding that is not zero", "EI_PAD", 9)
+    odd = None if usual and e_version == 1 else _odd(head, e_version, machine, bad)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
-    phdr = struct_of(order + _PHDR[ei_class])
     if phentsize != phdr.size:
         raise bad(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
     if phnum == PN_XNUM:
@@ -158,9 +144,12 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
     loads = []
     notes: tuple[bytes, ...] = ()
     note_bytes = 0
-    here = phoff - phdr.size
+    size = phdr.size
+    here = phoff - size
     for p_type, offset, vaddr, filesz in phdr.iter_unpack(table):
-        here += phdr.size
+        here += size
+        if p_type > PT_NOTE:
+            continue
         if p_type == PT_LOAD:
             if filesz and (vaddr - offset) & 0xFFF:
                 raise bad("segment's address and offset differ within a page", "PT_LOAD p_offset", here)
@@ -181,6 +170,38 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
             if b"FDO\0" in data:
                 notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
     return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
+
+
+def _ident(head: bytes) -> tuple[int, str]:
+    """Class and byte order, from an unusual e_ident."""
+    if head[:4] != b"\x7fELF":
+        raise BadElf(NOT_ELF if head else "empty file")
+    # 52 bytes in a file of 32 bits; but one that ends before 64 has nothing to load.
+    if len(head) < 64:
+        raise BadElf("truncated ELF header", "e_ident", 0)
+    ei_class, ei_data = head[4:6]
+    if ei_class not in _EHDR:
+        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4, bits=-1)
+    if ei_data not in _ORDER:
+        raise BadElf(f"unknown byte order {ei_data}", "EI_DATA", 5, 32 * ei_class)
+    return ei_class, _ORDER[ei_data]
+
+
+def _odd(head: bytes, e_version: int, machine: int, bad: Callable[[str, str, int], BadElf]) -> BadElf | None:
+    """As `Headers.odd`, where anything is unusual."""
+    ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
+    bits = 32 * ei_class
+    if e_version == 1 << 24:
+        raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
+    if ei_version != 1:
+        raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
+    if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
+        raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
+    if e_version != 1:
+        return BadElf(f"unknown ELF version {e_version}", "e_version", 20, bits)
+    if ei_abiversion and machine != EM_MIPS and not (ei_osabi == ELFOSABI_GNU and ei_abiversion < LIBC_ABI_MAX):
+        return bad(f"unknown ABI version {ei_abiversion} of OS ABI {ei_osabi}", "EI_ABIVERSION", 8)
+    return bad("padding that is not zero", "EI_PAD", 9) if any(head[9:16]) else None
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -211,9 +232,10 @@ def dynamic(size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int,
         data = data[: _end_of_many(data, struct.Struct(f"{read.order}2{word}"), offset, read.bad)]
     words = struct.unpack(f"{read.order}{len(data) // entry_bytes * 2}{word}", data)
     tags = words[::2]
-    if DT_NULL not in tags:
-        raise read.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset)
-    end = tags.index(DT_NULL)
+    try:
+        end = tags.index(DT_NULL)
+    except ValueError:
+        raise read.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset) from None
     return tags[:end], words[1 : 2 * end : 2]
 
 
@@ -247,7 +269,10 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     offset = segment[0]
     tags, values = dynamic(size_bytes, read)
     single = dict(zip(tags, values, strict=True))
-    needed = [value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED]
+    count = tags.count(DT_NEEDED)
+    needed = values[:count]
+    if tags[:count].count(DT_NEEDED) < count:  # linkers put them first
+        needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
     filters: list[tuple[int, int, int]] = []
     if DT_AUXILIARY in single or DT_FILTER in single:
         position = 0
@@ -258,11 +283,12 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
         raise odd
 
-    wanted = needed + [single[tag] for tag in _TEXTS if tag in single] + [row[0] for row in filters]
+    texts = [*map(single.get, _TEXTS)]
+    wanted = [*needed, *[at for at in texts if at is not None], *[row[0] for row in filters]]
+    strtab = file_offset(loads, single.get(DT_STRTAB, -1), size_bytes)
     names: dict[int, str] = {}
-    may_unwind: bool | None = False
+    strings: bytes | None = b""
     if wanted:
-        strtab = file_offset(loads, single.get(DT_STRTAB, -1), size_bytes)
         if strtab is None:
             raise bad("string table outside the file", "DT_STRTAB", offset)
         strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
@@ -277,16 +303,14 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             if high - low > MAX_DYNAMIC_BYTES:
                 high = low
         text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
-        may_unwind = None
-        if high - low == strsz:
-            # Fewer searches: two of them end alike.
-            may_unwind = b"d_exit\0" in text or b"pthread_cancel\0" in text or b"backtrace\0" in text
+        strings = text if high - low == strsz else None
         budget = MAX_DYNAMIC_BYTES
         for value in wanted:
             if value in names:
                 continue
-            end = text.find(b"\0", value - low, value - low + MAX_STRING_BYTES)
-            raw = text[value - low : end]
+            at = value - low
+            end = text.find(b"\0", at, at + MAX_STRING_BYTES)
+            raw = text[at:end]
             if end < 0:
                 raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
                 if not rest:
@@ -295,13 +319,14 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             budget -= len(raw)
             if budget < 0:
                 raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
-            names[value] = str(raw, "ascii") if raw.isascii() else os.fsdecode(raw)
+            names[value] = raw.decode() if raw.isascii() else os.fsdecode(raw)
     tables: tuple[int, ...] = ()
     if DT_VERNEED in single or DT_VERDEF in single:
-        for tag, count in ((DT_STRTAB, DT_STRSZ), (DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
-            at = file_offset(loads, single.get(tag, -1), size_bytes)
-            tables += (0, 0) if at is None else (at, single.get(count, 0))
-    soname, rpath, runpath, audit, depaudit = [names[single[tag]] if tag in single else None for tag in _TEXTS]
+        tables = (0, 0) if strtab is None else (strtab, single.get(DT_STRSZ, 0))
+        for tag, number in ((DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
+            there = file_offset(loads, single[tag], size_bytes) if tag in single else None
+            tables += (0, 0) if there is None else (there, single.get(number, 0))
+    soname, rpath, runpath, audit, depaudit = map(names.get, texts)  # type: ignore[arg-type]
     return ElfFacts._make(
         (
             bits,
@@ -309,21 +334,28 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             machine,
             True,
             interp,
-            tuple([names[value] for value in needed]),
+            tuple(map(names.__getitem__, needed)),
             soname,
             rpath,
             runpath,
             single.get(DT_FLAGS_1, 0),
             e_flags,
-            tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in filters]),
+            tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in filters]) if filters else (),
             audit,
             depaudit,
             notes,
-            may_unwind,
             e_type == ET_EXEC,
             tables,
+            strings,
         )
     )
+
+
+def may_unwind(facts: ElfFacts) -> bool:
+    """Whether the file, as far as its strings tell, calls one of `UNWINDERS`."""
+    text = facts.strings
+    # Fewer searches: two of them end alike.
+    return text is None or b"d_exit\0" in text or b"pthread_cancel\0" in text or b"backtrace\0" in text
 
 
 def file_offset(loads: list[tuple[int, int, int]], address: int, size_bytes: int) -> int | None:

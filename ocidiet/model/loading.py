@@ -64,13 +64,13 @@ class ElfFacts(NamedTuple):
     """DT_DEPAUDIT; as `audit`."""
     dlopen_notes: tuple[bytes, ...] = ()
     """The JSON text of each `.note.dlopen`, as it stands in the file."""
-    may_unwind: bool | None = False
-    """Whether its strings name a function for which glibc opens libgcc_s.so.1; None: not looked at."""
     fixed: bool = False
     """ET_EXEC: mapped at its own addresses, as a library never is."""
     version_tables: tuple[int, ...] = ()
     """For `elf.symbols`: where in the file DT_STRTAB, DT_VERNEED and DT_VERDEF are, each with its DT_STRSZ or
     DT_...NUM; empty if there is neither of the two."""
+    strings: bytes | None = b""
+    """Its string table, where that is small: what its symbols are called; None: not kept."""
 
 
 class Versions(NamedTuple):
