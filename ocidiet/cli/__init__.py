@@ -66,6 +66,10 @@ def _main(argv: Sequence[str]) -> int:
         from ocidiet.cli import verify
 
         return verify.verify(given, _cwd())
+    elif verb == "index":
+        from ocidiet.cli import index
+
+        index.index(given, _cwd())
     elif verb:
         from ocidiet.cli import show
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ocidiet.fs import Record
-    from ocidiet.fs.image import ImageRoot, Setup, Stored
+    from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
     from ocidiet.model import ElfFacts, Program, Request, Source, Tree
     from ocidiet.model.oci import Platform, Wanted
 
@@ -53,8 +53,9 @@ def open_base(path: HostPath, record: Record, programs: Iterable[tuple[Source, P
     return root
 
 
-def _copied(stored: Stored, writer: HashingWriter) -> None:
-    """A base's layer, byte for byte. Raises `InputError` where it has not the digest by which the base names it."""
+def copied(stored: Stored | Blob, writer: HashingWriter) -> None:
+    """A blob of an image, byte for byte. Raises `InputError` where it has not the digest by which the image names
+    it."""
     rest = stored.file.identity.size_bytes
     buffer = memoryview(bytearray(_BUFFER_BYTES))
     writer.reserve(rest)
@@ -65,7 +66,7 @@ def _copied(stored: Stored, writer: HashingWriter) -> None:
             rest -= count
         source.check()
     if stored.digest.startswith("sha256:") and stored.digest != writer.digest:
-        raise InputError(stored.file.path, f"is no layer {stored.digest}", "the base is damaged: copy it again")
+        raise InputError(stored.file.path, f"is no blob {stored.digest}", "the image is damaged: copy it again")
 
 
 def _head(stored: Stored) -> bytes:
@@ -149,7 +150,7 @@ class Bundle:
         media_type = oci.media_type(stored.media_type, _head(stored))
 
         def write(writer: HashingWriter) -> Digest:
-            _copied(stored, writer)
+            copied(stored, writer)
             return Digest(stored.diff_id)
 
         return self._layer(source, stored.diff_id, media_type, "", write)

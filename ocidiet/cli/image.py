@@ -33,7 +33,7 @@ def wanted(options: Options) -> Wanted:
     return Wanted(
         HostPath(archive) if archive else None,
         HostPath(directory.rstrip("/") or "/") if directory else None,
-        _tag(options, os.path.basename((archive or directory).rstrip("/"))),
+        tag(options, os.path.basename((archive or directory).rstrip("/"))),
         Setting(
             _created(options),
             _words(options, "--entrypoint"),
@@ -55,8 +55,8 @@ def _one(options: Options, name: str) -> str:
     return options.get(name, [""])[0]
 
 
-def _tag(options: Options, output: str) -> str:
-    """The name given, or the output's own."""
+def tag(options: Options, output: str) -> str:
+    """The name given, or the output's own. Raises `UsageError`."""
     given = _one(options, "--tag")
     name = given or next((output[: -len(end)] for end in _ENDS if output.endswith(end)), output)
     if not _is_simple(name) and not _matches(_TAG, name):

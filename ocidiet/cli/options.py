@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 FILES = "FILE"
 """The key of what follows a verb."""
 
-_SHORT = {"-t": "--tar", "-b": "--binary", "-e": "--extra", "-v": "--verbose", "-h": "--help", "-0": "--null"}
+_SHORT = {
+    "-t": "--tar",
+    "-b": "--binary",
+    "-e": "--extra",
+    "-o": "--output",
+    "-v": "--verbose",
+    "-h": "--help",
+    "-0": "--null",
+}
 _SOURCES = ("--binary", "--extra")
 _DECLARED = ("--root-files", "--tree-files")
 _MANY = (*_SOURCES, *_DECLARED)  # every word up to the next option
@@ -62,12 +70,13 @@ _AGAIN = (*_LISTS, *_IMAGE_AGAIN, "--layer")
 _ASSUME = ("--assume-ldconfig", "--no-assume-ldconfig")
 ASKING = ("--help", "--help-all", "--version", "--makefile", "--cmakedir")
 _FLAGS = ("--verbose", "--keep-mtime", *_ASSUME, *ASKING)
-_PLATFORM = "--platform"
-_OF_MACHINE = ("--root", "--build-tree", *_ASSUME)
+_OF_VERBS = ("--platform", "--output")
+_OF_MACHINE = (*_SEARCH, "--root", "--build-tree", *_ASSUME)
 VERBS = {
     "list": ("--null", *_OF_MACHINE),
     "tree": ("--json", *_OF_MACHINE),
-    "verify": ("--json", _PLATFORM),
+    "verify": ("--json", "--platform", *_SEARCH),
+    "index": ("--output", "--tag", "--keep-mtime"),
 }
 """First words that do something else than pack, with the options that not all of them have."""
 
@@ -76,7 +85,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
     """What stands in `argv`, behind `verb` if there is one. Raises `UsageError`."""
     options: Options = {}
     words = iter(argv)
-    flags = (*_FLAGS, *(name for name in VERBS.get(verb, ()) if name not in (*_ONE, _PLATFORM)))
+    flags = (*_FLAGS, *(name for name in VERBS.get(verb, ()) if name not in (*_ONE, *_OF_VERBS)))
     many = rest = FILES if verb else ""
     for word in words:
         if not word.startswith("-") or word == "-" or (many in _DECLARED and "\t" in word):
@@ -91,7 +100,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
             name, value = word[:2], word[2:]
             equals = value
         name, many = _SHORT.get(name, name), rest
-        if verb and name not in (*_SEARCH, *VERBS[verb], "--verbose", "--help", "--help-all"):
+        if verb and name not in (*VERBS[verb], "--verbose", "--help", "--help-all"):
             raise UsageError(f"{shown(word)}: no option of `ocidiet {verb}`", hint=f"ocidiet {verb} --help lists them")
         if name in flags:
             if equals and (word.startswith("--") or value.strip("v") or name != "--verbose"):
@@ -102,7 +111,7 @@ def parse(argv: Sequence[str], verb: str = "") -> Options:
         elif name in _MANY:
             many = name
             options.setdefault(name, []).extend([value] if equals else [])
-        elif name in _ONE or (verb and name == _PLATFORM):
+        elif name in _ONE or (verb and name in _OF_VERBS):
             if name in options and name not in _AGAIN:
                 raise UsageError(f"{name} is given twice")
             if not equals:

@@ -21,7 +21,7 @@ more: ocidiet --help
 
 HELP = """\
 usage: ocidiet -t IMAGE.tar -b PROGRAM[:DEST]... [-e FILE[:DEST]...] [option]..
-       ocidiet list|tree PROGRAM..., ocidiet verify IMAGE...  (VERB --help)
+       ocidiet list|tree PROGRAM..., verify IMAGE..., index -o DIR IMAGE...
 Input: a tar is made of the programs and all they need. None of them is run.
   -b, --binary SRC[:DEST]... programs, with the libraries and loaders they need
   -e, --extra SRC[:DEST]...  more: files, directories (whole trees), links
@@ -41,7 +41,7 @@ Build system:
       --depfile FILE         also write what was read, as a Makefile rule
       --keep-mtime           leave an image of unchanged content untouched
       --makefile             print the path of ocidiet.mk, for Make's include
-More: --help-all, --version.
+More: VERB --help, --help-all, --version.
 Exit status: 0 done, 1 an input is at fault, 2 the command line, 3 the output.
 Example: ocidiet -t app.tar -b build/app:/usr/bin/app -e app.conf:/etc/app.conf
 """
@@ -70,6 +70,17 @@ writes. Nothing is run or unpacked. Exit status 1 if one has a defect.
       --platform OS/ARCH     of an image for several
 Options: --json; -v, for what is no defect too; --library-path, --preload,
 --hwcaps and --dlopen, for what its loaders are told.
+"""
+
+INDEX = """\
+usage: ocidiet index -o DIR IMAGE... [option]..
+Joins images for several machines, one for each, under one name: an engine then
+takes its own. IMAGE is an OCI layout or archive, of which all images are taken
+as they are. DIR is an OCI layout, which keeps what it holds beside.
+  -o, --output DIR           the layout that gets them, and an index of them
+  ocidiet index -o app.oci app-amd64.oci app-arm64.oci.tar --tag app:1.0
+Options: --tag NAME[:TAG] (default: the name of DIR, and latest); --keep-mtime;
+-v, to list what was joined.
 """
 
 REST = """\
@@ -149,9 +160,9 @@ from the current one.
 def asked(options: Options, verb: str) -> str:
     """What answers `--help`, `--help-all`, `--version`, `--makefile` or `--cmakedir`. Raises `UsageError`."""
     if "--help-all" in options:
-        return f"{HELP}\n{VERBS}\n{REST}"
+        return f"{HELP}\n{VERBS}\n{INDEX}\n{REST}"
     if "--help" in options:
-        return VERBS if verb else HELP
+        return {"": HELP, "index": INDEX}.get(verb, VERBS)
     if "--version" in options:
         return f"ocidiet {__version__}\n"
     if "--makefile" in options:

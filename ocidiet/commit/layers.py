@@ -16,7 +16,7 @@ from ocidiet.model.oci import Digest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MOST = 64
+_MOST = 256
 _MAX_BYTES = 64 << 20
 
 

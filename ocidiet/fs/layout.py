@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import InputError, shown
-from ocidiet.fs import OpenFile
+from ocidiet.fs import DiskRoot, OpenFile
 from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
-from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.fs.unpack import Unpacker
+from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 
 if TYPE_CHECKING:
-    from ocidiet.fs import Root
-    from ocidiet.fs.unpack import Unpacker
+    from collections.abc import Iterator
+
+    from ocidiet.fs import Record, Root
     from ocidiet.model import File
 
     Json = dict[str, object]
@@ -38,13 +40,44 @@ _MACHINES = {
 def image(store: Root, path: HostPath, platform: str | None, unpacker: Unpacker) -> ImageRoot | None:
     """The image that `store` holds; None if it is neither layout nor archive, but a root. Raises `InputError`."""
     if store.walk("/oci-layout").file is not None and store.walk("/index.json").file is not None:
-        return _Store(store, path, unpacker).oci(platform)
+        return Store(store, path, unpacker).oci(platform)
     if store.walk("/manifest.json").file is not None:
-        return _Store(store, path, unpacker).docker()
+        return Store(store, path, unpacker).docker()
     return None
 
 
-class _Store:
+class Named(NamedTuple):
+    """An image that an index names."""
+
+    media_type: str
+    os: str
+    """Empty where nothing says it, as are the next two."""
+    architecture: str
+    variant: str
+    blobs: tuple[Blob, ...]
+    """Its manifest, its configuration, its layers."""
+
+
+def images(path: HostPath, record: Record) -> list[Named]:
+    """All images of the OCI layout or archive at absolute `path`, with the bytes as they are. Raises `InputError`."""
+    walk = DiskRoot("", record).walk(path)
+    unpacker = Unpacker(path)
+    if walk.kind != "dir" and walk.file is None:
+        raise InputError(path, walk.reason)
+    inside: Root
+    if walk.file is None:
+        inside = DiskRoot(walk.real.rstrip("/"), record)
+    else:
+        inside = ImageRoot(path, [unpacker.plain(walk.file)])
+    if inside.walk("/oci-layout").file is None or inside.walk("/index.json").file is None:
+        hint = "what else there is, `skopeo copy` turns into one"
+        raise InputError(path, "neither an OCI layout nor an OCI archive", hint)
+    return list(Store(inside, path, unpacker).images())
+
+
+class Store:
+    """The files of a layout, in whatever root."""
+
     def __init__(self, root: Root, path: HostPath, unpacker: Unpacker) -> None:
         self._root = root
         self._path = path
@@ -58,22 +91,43 @@ class _Store:
 
     def oci(self, platform: str | None) -> ImageRoot:
         found: list[tuple[str, str, Json]] = []
+        for descriptor in self._entries():
+            given = _dict(descriptor.get("platform"))
+            names = [str(given[key]) for key in ("os", "architecture", "variant") if given.get(key)]
+            notes = _dict(descriptor.get("annotations"))
+            name = str(notes.get("org.opencontainers.image.ref.name") or descriptor.get("digest"))
+            found.append(("/".join(names), name, descriptor))
+        return self._layers(self._blob(self._chosen(found, platform)))
+
+    def _entries(self) -> Iterator[Json]:
+        """The descriptors of all images, of those in an index within the index too."""
         indexes = [_list(self._json("index.json").get("manifests"))]
         for number, index in enumerate(indexes):  # which grows meanwhile
             if number == _MAX_INDEXES:
                 raise self._bad(f"more than {_MAX_INDEXES} indexes")
             for descriptor in map(_dict, index):
-                notes = _dict(descriptor.get("annotations"))
-                if "vnd.docker.reference.type" in notes:  # an attestation, no image
+                if "vnd.docker.reference.type" in _dict(descriptor.get("annotations")):  # an attestation, no image
                     continue
                 if "index" in str(descriptor.get("mediaType")) or "manifest.list" in str(descriptor.get("mediaType")):
                     indexes.append(_list(self._blob(descriptor).get("manifests")))
-                    continue
-                given = _dict(descriptor.get("platform"))
-                names = [str(given[key]) for key in ("os", "architecture", "variant") if given.get(key)]
-                name = str(notes.get("org.opencontainers.image.ref.name") or descriptor.get("digest"))
-                found.append(("/".join(names), name, descriptor))
-        return self._layers(self._blob(self._chosen(found, platform)))
+                else:
+                    yield descriptor
+
+    def images(self) -> Iterator[Named]:
+        """All images, whole."""
+        for descriptor in self._entries():
+            manifest = self._blob(descriptor)
+            config = self._blob(_dict(manifest.get("config")))
+            told = _dict(descriptor.get("platform"))
+            platform = told if told.get("architecture") else config
+            parts = [descriptor, _dict(manifest.get("config")), *map(_dict, _list(manifest.get("layers")))]
+            yield Named(
+                str(descriptor.get("mediaType") or "application/vnd.oci.image.manifest.v1+json"),
+                str(platform.get("os") or ""),
+                str(platform.get("architecture") or ""),
+                str(platform.get("variant") or ""),
+                tuple([Blob(str(part.get("digest")), self._file(part)) for part in parts]),
+            )
 
     def _chosen(self, found: list[tuple[str, str, Json]], platform: str | None) -> Json:
         if not found:

@@ -72,6 +72,13 @@ class Image(NamedTuple):
     tag: str
 
 
+class Entered(NamedTuple):
+    """A document, and its descriptor as an index has it."""
+
+    blob: Blob
+    entry: Json
+
+
 def platform(programs: Iterable[tuple[str, ElfFacts]]) -> Platform | None:
     """For which machine the named programs are; None where there is none. Raises `OcidietError` for several, or for
     one that has no name in OCI."""
@@ -142,10 +149,25 @@ def image(
         document["annotations"] = dict(setting.annotations)
     manifest = _blob(MANIFEST, document)
     entry = described(manifest.descriptor)
-    named = {"os": "linux", "architecture": of.architecture, "variant": of.variant}
-    entry["platform"] = {key: value for key, value in named.items() if value}
-    entry["annotations"] = {REF_NAME: tag, _FULL_NAME: _full(tag)}
+    entry["platform"] = _named(of)
+    entry["annotations"] = _names(tag)
     return Image(tuple(layers), stored, manifest, entry, tag)
+
+
+def index(images: Iterable[tuple[str, Platform, Descriptor]], tag: str) -> Entered:
+    """One index of the manifests of `images`, each with what it is called in messages; by their platforms' order.
+    Raises `OcidietError` for two images for one platform."""
+    found: dict[Platform, tuple[str, Descriptor]] = {}
+    for name, of, manifest in images:
+        other, same = found.setdefault(of, (name, manifest))
+        if same != manifest:
+            raise OcidietError(f"{shown(name)}: for {spelled(of)}, as {shown(other)} is: an index has one for each")
+    entries = [
+        {**described(manifest), "platform": _named(of)}
+        for of, (_, manifest) in sorted(found.items(), key=lambda item: spelled(item[0]))
+    ]
+    made = _blob(INDEX, {**EMPTY, "manifests": entries})
+    return Entered(made, {**described(made.descriptor), "annotations": _names(tag)})
 
 
 def canonical(value: object) -> bytes:
@@ -170,6 +192,15 @@ def _spelled(value: object) -> str:
 def described(of: Descriptor) -> Json:
     """A descriptor as documents have it."""
     return {"mediaType": of.media_type, "digest": of.digest, "size": of.size_bytes}
+
+
+def _named(of: Platform) -> Json:
+    told = {"os": "linux", "architecture": of.architecture, "variant": of.variant}
+    return {key: value for key, value in told.items() if value}
+
+
+def _names(tag: str) -> Json:
+    return {REF_NAME: tag, _FULL_NAME: _full(tag)}
 
 
 def _blob(media_type: str, document: Json) -> Blob:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import shutil
@@ -248,6 +249,15 @@ def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, 
     done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
     assert docker.run("hello:1.0") == "Hello World\n"
     assert done(["skopeo", "inspect", "--format", "{{.Os}}", "oci:copy:hello"], tmp_path) == "linux\n"
+
+
+def test_the_images_for_several_machines_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
+    need("skopeo", "aarch64-linux-gnu-gcc")
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    (commands,) = (text for text in snippets("sh") if "ocidiet index" in text)
+    done(["sh", "-e", "-c", commands], tmp_path, project)
+    raw = json.loads(done(["skopeo", "inspect", "--raw", "oci:copy:hello-all"], tmp_path))
+    assert [one["platform"]["architecture"] for one in raw["manifests"]] == ["amd64", "arm64"]
 
 
 def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:

@@ -428,4 +428,4 @@ def test_damaged_base_is_refused(bases: Path, tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(data, 1))
     ended = ocidiet("--base", "base", "--oci", "x.oci", "-b", f"{bases}/hello:/hello", cwd=tmp_path)
     assert (ended.returncode, (tmp_path / "x.oci").exists()) == (1, False)
-    assert f"is no layer {layer['digest']}" in ended.stderr
+    assert f"is no blob {layer['digest']}" in ended.stderr

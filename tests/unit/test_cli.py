@@ -15,7 +15,7 @@ import pytest
 from ocidiet import __version__, cli, tar
 from ocidiet.cli import main, options
 from ocidiet.cli.options import parse, request, source
-from ocidiet.cli.texts import HELP, REST, USAGE, VERBS
+from ocidiet.cli.texts import HELP, INDEX, REST, USAGE, VERBS
 from ocidiet.closure import Resolver
 from ocidiet.errors import UsageError
 from ocidiet.model import Closure, HostPath, ImagePath, Notice, Places, Request, Search
@@ -23,9 +23,8 @@ from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 CWD = "/home/me"
-NO_OPTION = (
-    "belongs to no option\n  hint: programs follow -b, other files -e; a verb (list, tree, verify) is the first word"
-)
+VERB = "a verb (list, tree, verify, index) is the first word"
+NO_OPTION = f"belongs to no option\n  hint: programs follow -b, other files -e; {VERB}"
 PYENV = Path.home() / ".pyenv" / "versions"
 
 
@@ -338,7 +337,7 @@ def test_request_is_refused(cwd: str, argv: list[str], message: str) -> None:
 # Texts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [USAGE, HELP, VERBS, REST], ids=["usage", "help", "verbs", "rest"])
+@pytest.mark.parametrize("text", [USAGE, HELP, VERBS, INDEX, REST], ids=["usage", "help", "verbs", "index", "rest"])
 def test_text_fits_a_terminal(text: str) -> None:
     assert [line for line in text.splitlines() if len(line) > 79] == []
     assert len(text.splitlines()) <= 24 or text is REST  # which stands behind two screens
@@ -347,7 +346,7 @@ def test_text_fits_a_terminal(text: str) -> None:
 def test_the_whole_help_names_every_option_once() -> None:
     words = [
         line.split()[0 if line.startswith("      ") else 1].split("=")[0]
-        for line in (HELP + VERBS + REST).splitlines()
+        for line in (HELP + VERBS + INDEX + REST).splitlines()
         if line.startswith(("  -", "      --"))
     ]
     own = [flag for flags in options.VERBS.values() for flag in flags]
@@ -381,9 +380,12 @@ def tool(cwd: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         (["--help"], (0, HELP, "")),
         (["--version"], (0, f"ocidiet {__version__}\n", "")),
         (["--version", "--help"], (0, HELP, "")),
-        (["--help-all"], (0, f"{HELP}\n{VERBS}\n{REST}", "")),
+        (["--help-all"], (0, f"{HELP}\n{VERBS}\n{INDEX}\n{REST}", "")),
         (["list", "-h"], (0, VERBS, "")),
-        (["tree", "--help-all"], (0, f"{HELP}\n{VERBS}\n{REST}", "")),
+        (["tree", "--help-all"], (0, f"{HELP}\n{VERBS}\n{INDEX}\n{REST}", "")),
+        (["index", "-h"], (0, INDEX, "")),
+        (["index", "-o", "x"], (2, "", "ocidiet: error: index: names no image\n  hint: ocidiet index --help\n")),
+        (["index", "x"], (2, "", "ocidiet: error: index: no output: -o DIR is missing\n")),
         (["list"], (2, "", "ocidiet: error: list: names no program\n  hint: ocidiet list --help\n")),
         (["tree", "-v"], (2, "", "ocidiet: error: tree: names no program\n  hint: ocidiet tree --help\n")),
         (
