@@ -30,7 +30,7 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
     if declared is not None and declared.unused is not None:
         from ocidiet import unused_inputs
 
-        outputs.append(commit.Output(declared.unused))
+        outputs.append(commit.Output(declared.unused, False))
         paths = (*declared.root.values(), *declared.tree.values())
         outputs[-1].write(unused_inputs.render(paths, record.trace()))
     for kind, path in wanted.beside:
@@ -42,7 +42,7 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
             text = beside.mtree(laid.image, wanted.mtime_s)
         else:
             text = beside.closure(laid.image)
-        outputs.append(commit.Output(path))
+        outputs.append(commit.Output(path, declared is None))
         outputs[-1].write(os.fsencode(text))
     if wanted.layers:
         from ocidiet import tar
@@ -51,5 +51,5 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
         kinds = [kind for kind, _ in wanted.layers]
         trees: list[tuple[str, Tree]] = into(laid.image, kinds, is_own(wanted))
         for (_, path), (_, tree) in zip(wanted.layers, trees, strict=True):
-            outputs.append(commit.Output(path))
+            outputs.append(commit.Output(path, declared is None))
             tar.write(tree, wanted.mtime_s, outputs[-1])

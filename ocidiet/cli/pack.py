@@ -73,7 +73,7 @@ def pack(wanted: Request) -> None:
             # What stands was proven when it was made; but not over what the base is now.
             stands = not wanted.layers
             if wanted.tar:
-                out = commit.Output(wanted.tar)
+                out = commit.Output(wanted.tar, not build)
                 if not build:
                     known = state.State(out, image, wanted, tool, started_ns)
                 stands = known is not None and known.stands()

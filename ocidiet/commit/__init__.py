@@ -67,8 +67,8 @@ class Stream:
 class Output(Stream):
     """A file that is replaced when it is published; a link is followed, and its target replaced."""
 
-    def __init__(self, path: HostPath) -> None:
-        """Raises `OutputError` for a target that is no regular file.
+    def __init__(self, path: HostPath, follow: bool = True) -> None:
+        """Raises `OutputError` for a target that is no regular file. Not to `follow` links is not to look for any.
 
         Nothing is made before the first `write`, so that whoever holds the value can `discard` it.
         """
@@ -76,7 +76,7 @@ class Output(Stream):
         self.path = path
         if path.endswith("/"):
             raise OutputError(f"{shown(path)}: cannot be written: Is a directory")
-        target = os.path.realpath(path) if os.path.islink(path) else path
+        target = os.path.realpath(path) if follow else path
         try:
             if not stat.S_ISREG(os.stat(target).st_mode):
                 what = f"{shown(path)}: exists and is not a regular file"
