@@ -155,10 +155,12 @@ class UndeclaredFiles(MissingLibraries):
             if by.rule != Rule.PROGRAM:
                 path = spell(by.path)
                 asker = f" (by {shown(path)}{f' of {shown(labels[path])}' if path in labels else ''})"
-            of_root = {probe.path.rpartition("/")[0] for probe in lookup.probes if spell(probe.path)[:1] == "/"}
+            looked = [probe.path for probe in lookup.probes if probe.rule != Rule.LD_SO_CACHE]
+            of_root = {path.rpartition("/")[0] for path in looked if spell(path).startswith("/")}
             tried = f"{len(of_root)} director{'y' if len(of_root) == 1 else 'ies'} tried"
             among = f"not among the {files} declared files of the build, not in the root ({tried})"
             self.message = f"{_some(names)}: needs {shown(lookup.name)}{asker}: {among}"
+        self.evidence = tuple(_evidence(lookups, spell, spell))
         self.hint = "add its cc_library or cc_import to deps, or its package to the root; "
         self.hint += "nothing outside declared inputs was looked at"
 
@@ -188,10 +190,12 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _evidence(lookups: Sequence[Lookup], spell: Callable[[str], str]) -> Iterable[str]:
+def _evidence(
+    lookups: Sequence[Lookup], spell: Callable[[str], str], spell_asker: Callable[[str], str] = str
+) -> Iterable[str]:
     width = min(max((len(spell(p.path)) for lookup in lookups for p in lookup.probes), default=0), 60)
     for lookup in lookups:
         by = lookup.needed_by
-        yield f"{shown(lookup.name)}, needed by {shown(by.name if by.rule == Rule.PROGRAM else by.path)}"
+        yield f"{shown(lookup.name)}, needed by {shown(by.name if by.rule == Rule.PROGRAM else spell_asker(by.path))}"
         for probe in lookup.probes:
             yield f"  {probe.rule:<11} {shown(spell(probe.path)):<{width}}  {probe.outcome}"

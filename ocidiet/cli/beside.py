@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from ocidiet.cli.pack import Laid
     from ocidiet.fs import Record
     from ocidiet.model import Request
-    from ocidiet.oci.layers import IsOwn
+    from ocidiet.tree.layers import IsOwn
 
 
 def is_own(wanted: Request) -> IsOwn:
     """Whether a file is the project's and not the distribution's."""
-    from ocidiet.oci.layers import of_project
+    from ocidiet.tree.layers import of_project
 
     declared = wanted.declared.tree.values() if wanted.declared is not None else ()
     return of_project(wanted.destdir, wanted.places.build_tree, wanted.root, declared)
@@ -46,7 +46,7 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
         outputs[-1].write(os.fsencode(text))
     if wanted.layers:
         from ocidiet import tar
-        from ocidiet.oci.layers import into
+        from ocidiet.tree.layers import into
 
         kinds = [kind for kind, _ in wanted.layers]
         trees: list[tuple[str, Tree]] = into(laid.image, kinds, is_own(wanted))

@@ -138,7 +138,7 @@ class Bundle:
         if self._asked.layers == "single":
             return [("all", self._tree)]
         from ocidiet.cli.beside import is_own
-        from ocidiet.oci.layers import KINDS, split
+        from ocidiet.tree.layers import KINDS, split
 
         if lower + len(KINDS) > _MOST_LAYERS:
             return [("all", self._tree)]

@@ -79,7 +79,9 @@ def _refuse_twice(option: str, values: list[str]) -> None:
 
 def layers(options: Options) -> tuple[tuple[str, HostPath], ...]:
     """The values of `--layer`, in the order of `KINDS`. Raises `UsageError`."""
-    from ocidiet.oci.layers import KINDS
+    if "--layer" not in options:
+        return ()
+    from ocidiet.tree.layers import KINDS
 
     given: dict[str, HostPath] = {}
     for text in options.get("--layer", ()):
@@ -89,9 +91,9 @@ def layers(options: Options) -> tuple[tuple[str, HostPath], ...]:
         if kind in given:
             raise UsageError(f"--layer {kind} is given twice")
         given[kind] = HostPath(path)
-    if given and "--tar" in options:
+    if "--tar" in options:
         raise UsageError("-t and --layer exclude each other: one tar, or one for each kind")
-    if given and options.get("--layout", ["portable"])[0] == "portable" and "--base" not in options:
+    if options.get("--layout", ["portable"])[0] == "portable" and "--base" not in options:
         hint = "--layout scratch for a whole image, merged or split for what lies over a base; or --base"
         raise UsageError("--layer: layers are stacked, for which the portable layout is not made", hint=hint)
     return tuple([(kind, given[kind]) for kind in KINDS if kind in given])

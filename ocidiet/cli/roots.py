@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from ocidiet.errors import UndeclaredFiles
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.fs.declared import BuildFiles, DeclaredRecord, DeclaredRoot, MountedRoot, told_links
-from ocidiet.model import TYPE_CHECKING
+from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.declared import TREE
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ def roots(wanted: Request, record: Record) -> tuple[Root, Root]:
     if wanted.root_image is not None:
         from ocidiet.fs.image import open_image
 
-        root = open_image(wanted.root_image, record)
+        path = wanted.root_image if declared is not None else os.path.join(wanted.search.cwd, wanted.root_image)
+        root = open_image(HostPath(path), record)
         # As a directory would be read: it is no finished image, where nothing runs any more.
         root.is_sysroot = True
     elif wanted.root or declared is None:

@@ -31,6 +31,8 @@ class Root:
 
     is_sysroot = False
     """Whether it is a tree of another machine, in which perhaps nothing ever ran."""
+    is_read_sparingly = False
+    """Whether what is read of it is told, so that what is not read may change unseen."""
     staged: Root | None = None
     """What is laid over it, and no ldconfig has seen."""
 

@@ -13,7 +13,7 @@ import os
 import stat
 
 from ocidiet.errors import InputError
-from ocidiet.fs import Look, OpenFile, Record, Root
+from ocidiet.fs import MAX_LINKS, Look, OpenFile, Record, Root
 from ocidiet.fs.disk import THROUGH_FLAGS, identity
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Walk, below
 
@@ -100,6 +100,7 @@ class DeclaredRoot(Root):
     """Declared files at their places."""
 
     is_sysroot = True
+    is_read_sparingly = True
 
     def __init__(
         self,
@@ -117,6 +118,26 @@ class DeclaredRoot(Root):
         self._looks: dict[str, Look] = {}
         self._below: dict[str, list[str]] | None = None
         self._directories_of: set[str] | None = None
+        if self._links:
+            self._files = {**self._moved(), **files}
+            self._directories_of = None
+
+    def _moved(self) -> dict[str, HostPath]:
+        """Files whose place is spelled through links between directories, at the place to which these lead."""
+        self._is_directory("/")
+        crossed = tuple([f"{link}/" for link in self._links.keys() & (self._directories_of or ())])
+        return {self._settled(place): path for place, path in self._files.items() if place.startswith(crossed)}
+
+    def _settled(self, place: str) -> str:
+        links, at = 0, place.find("/", 1)
+        while at > 0 and links < MAX_LINKS:
+            target = self._links.get(place[:at])
+            if target is not None:
+                links += 1
+                place = os.path.normpath(f"{os.path.join(place[:at], '..', target)}/{place[at:]}")
+                at = 0
+            at = place.find("/", at + 1)
+        return place
 
     def look(self, path: str) -> Look:
         known = self._looks.get(path)
@@ -126,7 +147,7 @@ class DeclaredRoot(Root):
                 known = self._looks[path] = Look("link", target)
                 end = target if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
                 # A link that leads out of what is declared, where its own name is declared: then that is the file.
-                if (path in self._files or self._is_directory(path)) and self.walk(end).kind == "absent":
+                if path in self._files and self.walk(end).kind == "absent":
                     self._looks[path] = known = self._here(path)
             else:
                 known = self._looks[path] = self._here(path)
@@ -214,6 +235,7 @@ class MountedRoot(Root):
     def __init__(self, under: Root, tree: Root, at: HostPath) -> None:
         super().__init__()
         self.is_sysroot = under.is_sysroot
+        self.is_read_sparingly = under.is_read_sparingly
         self.staged = under.staged
         self._under = under
         self._tree = tree
@@ -263,4 +285,5 @@ class BuildFiles(DeclaredRoot):
         self._top = top
 
     def spell(self, path: str) -> str:
+        path = os.path.normpath(path)  # no link is there
         return path[len(self._top) :].lstrip("/") if below(path, self._top) else path

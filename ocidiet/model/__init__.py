@@ -159,7 +159,7 @@ class Request(NamedTuple):
     root_image: HostPath | None = None
     """An image in the root's place: a tar, an OCI layout or archive, and what else `base` may be."""
     layers: tuple[tuple[str, HostPath], ...] = ()
-    """Instead of `tar`: (kind, output), in the order of `oci.layers.KINDS`."""
+    """Instead of `tar`: (kind, output), in the order of `tree.layers.KINDS`."""
     beside: tuple[tuple[str, HostPath], ...] = ()
     """What else is told of the image, each to its file: (`report`, `mtree` or `closure`, output)."""
     declared: Declared | None = None

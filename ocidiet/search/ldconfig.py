@@ -1,7 +1,8 @@
 """What ldconfig(8) would write for a root that it never ran in: a fresh sysroot, say.
 
 Nothing is written; `Simulated` answers as `ldcache.Cache` would after a run. Law: glibc's
-elf/ldconfig.c, `search_dirs` and `search_dir`.
+elf/ldconfig.c, `search_dirs` and `search_dir`. It reads every library; of a root that is read sparingly those
+alone whose names begin as the one that is asked for, where a SONAME unlike its file's name is not known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ocidiet import ldconf
 from ocidiet.model import TYPE_CHECKING, ElfFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ocidiet.fs import Root
     from ocidiet.ldcache import Cache
@@ -42,6 +43,9 @@ class Simulated:
         self._content = content
         # (e_machine, bits) -> name -> (subdirectory of glibc-hwcaps, path), in ldconfig's order.
         self._entries: dict[tuple[int, int], dict[str, list[tuple[str, str]]]] = {}
+        # The libraries' names by stem in each directory that counts, where not all are to be read; and stems read.
+        self._by_stem: dict[tuple[str, str], dict[str, list[str]]] = {}
+        self._stems: set[str] = set()
         seen: set[str] = set()
         for directory in (*self._directories(conf, [_MAX_INCLUDES]), *default_dirs):
             walk = self._entered.directory(directory)
@@ -54,6 +58,11 @@ class Simulated:
 
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """As `ldcache.Cache.entries`."""
+        stem = _stem(name) if self._by_stem else ""
+        if stem and stem not in self._stems:
+            self._stems.add(stem)
+            for (directory, level), by_stem in self._by_stem.items():
+                self._enter_names(directory, level, by_stem.get(stem, ()), stem)
         entered = self._entries.get((machine, bits), {}).get(name, [])
         return entered if self._known is None else entered + self._known.entries(name, machine, bits)
 
@@ -91,10 +100,17 @@ class Simulated:
         there = self._entered.directory(directory)
         if there.kind != "dir":
             return
+        names = filter(ldconf.is_library, self._entered.list(there.real))
+        if not self._entered.is_read_sparingly:
+            self._enter_names(directory, level, names)
+            return
+        by_stem = self._by_stem[directory, level] = {}
+        for name in names:
+            by_stem.setdefault(_stem(name), []).append(name)
+
+    def _enter_names(self, directory: str, level: str, names: Iterable[str], stem: str = "") -> None:
         by_machine: dict[tuple[int, int], list[tuple[str, str | None, bool]]] = {}
-        for name in self._entered.list(there.real):
-            if not ldconf.is_library(name):
-                continue
+        for name in names:
             walk = self._entered.walk(f"{directory}/{name}")
             facts = self._read(walk.file) if walk.file is not None else None
             if isinstance(facts, ElfFacts) and facts.dynamic:
@@ -103,6 +119,13 @@ class Simulated:
         for key, rows in by_machine.items():
             entries = self._entries.setdefault(key, {})
             for entered, name in ldconf.best_files(rows).items():
+                if stem and _stem(entered) != stem:
+                    continue
                 # ldconfig enters the link of the SONAME, which it would make; below glibc-hwcaps the file.
                 linked = not level and self._entered.walk(f"{directory}/{entered}").file is not None
                 entries.setdefault(entered, []).append((level, f"{directory}/{entered if linked else name}"))
+
+
+def _stem(name: str) -> str:
+    """What a library's file and its SONAME have in common: `libx` of libx.so.1 and of libx-1.2.so."""
+    return name.partition(".so")[0].partition("-")[0]

@@ -23,8 +23,8 @@ from ocidiet.errors import OcidietError, OutputError, UsageError
 from ocidiet.model import ElfFacts, Entry, File, HostPath, Identity, ImagePath, Reason, Rule, Tree
 from ocidiet.model.oci import Descriptor, Layer, Platform, Setting
 from ocidiet.oci.archive import Archive
-from ocidiet.oci.layers import of_project, split
 from ocidiet.oci.layout import Layout, merged
+from ocidiet.tree.layers import of_project, split
 
 EPOCH = "1970-01-01T00:00:00Z"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
