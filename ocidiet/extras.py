@@ -80,4 +80,4 @@ def _tree(top: str, name: ImagePath, root: Root, reason: Reason) -> Iterator[Ext
                 raise InputError(root.host_path(path), "went away while the directory was read")
             else:
                 hint = "an image holds files, directories and links: name what you want of this directory"
-                raise InputError(root.host_path(path), look.reason, hint)
+                raise InputError(root.host_path(path), look.why, hint)

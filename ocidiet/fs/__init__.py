@@ -38,6 +38,9 @@ class Root:
 
     def __init__(self) -> None:
         self._directories: dict[str, Walk] = {}
+        # Where each directory is, without a trailing slash; and those in which a name was looked up.
+        self._bases: dict[str, str] = {}
+        self._searched: set[str] = set()
 
     def look(self, path: str) -> Look:
         """What stands at `path`, whose directory holds no link."""
@@ -79,21 +82,25 @@ class Root:
             if name in ("", ".", ".."):
                 end = self.directory(path)
                 return Walk(asked, (*hops, Hop(end.real, None)), end.kind, end.reason, None)
-            above = self.directory(parent)
-            if above.kind != "dir":
-                return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
-            base = above.real.rstrip("/")
+            base = self._bases.get(parent)
+            if base is None:
+                above = self.directory(parent)
+                if above.kind != "dir":
+                    return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
+                base = self._bases[parent] = above.real.rstrip("/")
             here = f"{base}/{name}"
-            look = self.look(here)
-            if not renewed or look.file is None:
+            kind, target, file, reason = self.look(here)
+            if base not in self._searched and (not renewed or file is None):
+                self._searched.add(base)
                 self.searched(base or "/")
-            if look.kind != "link":
-                return Walk._make((asked, (*hops, Hop._make((here, None))), look.kind, look.reason, look.file))
-            links += len(above.hops)
+            if kind != "link":
+                reason = reason or REASONS.get(kind, "")
+                return Walk._make((asked, (*hops, Hop._make((here, None))), kind, reason, file))
+            links += len(self.directory(parent).hops)
             if links > MAX_LINKS:
                 return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)
-            hops = (*hops, Hop(here, look.target))
-            path = look.target if look.target.startswith("/") else f"{base}/{look.target}"
+            hops = (*hops, Hop._make((here, target)))
+            path = target if target.startswith("/") else f"{base}/{target}"
 
     def directory(self, path: str) -> Walk:
         """As `walk`, for a directory: the hops are all links on the way; remembered."""
@@ -121,7 +128,7 @@ class Root:
             self.searched(base or "/")
             if look.kind != "link" or len(hops) == MAX_LINKS:
                 kind = {"link": "loop", "file": "absent", "special": "absent"}.get(look.kind, look.kind)
-                reason = look.reason if kind == look.kind else REASONS["loop"]
+                reason = look.why if kind == look.kind else REASONS["loop"]
                 if kind == "absent":
                     reason = "no such directory"
                 return Walk(path, (*hops, Hop(here, None)), kind, reason, None)
@@ -161,6 +168,8 @@ class DiskRoot(Root):
         return self.host_path(path)
 
     def look(self, path: str) -> Look:
+        if not self._prefix:
+            return self._record.look(HostPath(path))
         host = self.host_path(path)
         look = self._record.look(host, self._held if host != path else None)
         if look.kind == "absent" and path in self._mount_points:
@@ -172,8 +181,8 @@ class DiskRoot(Root):
         self._record.searched(host, of_sysroot=host != directory)
 
     def use(self, walk: Walk) -> None:
-        for hop in walk.hops:
-            self.use_one(hop.path)
+        for path, _ in walk.hops:
+            self._record.read(self.host_path(path))
 
     def use_one(self, path: str) -> None:
         self._record.read(self.host_path(path))

@@ -10,7 +10,7 @@ import os
 import stat
 
 from ocidiet.errors import InputChanged, InputError
-from ocidiet.model import Container, File, HostPath, Identity, Trace, below
+from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, below
 
 MAX_HELD = 64
 
@@ -155,16 +155,22 @@ def made(name: HostPath, data: bytes) -> File:
     return File(name, Identity(-1, -1, len(data), 0, 0), False, container=Container(name, identity(os.fstat(fd)), fd))
 
 
-class Look:
+class Look(NamedTuple):
     """What stands under one name; a link is not followed."""
 
-    __slots__ = ("file", "kind", "reason", "target")
+    kind: str
+    """As `Walk.kind`, or `link`."""
+    target: str = ""
+    """A link's text."""
+    file: File | None = None
+    """For the kinds `file` and `link`: what was looked at."""
+    reason: str = ""
+    """Why there is no file, where `REASONS` does not tell of the kind."""
 
-    def __init__(self, kind: str, target: str = "", file: File | None = None, reason: str = "") -> None:
-        self.kind = kind  # as Walk.kind, or `link`
-        self.target = target  # a link's text
-        self.file = file  # for the kind `file`
-        self.reason = reason or REASONS.get(kind, "")
+    @property
+    def why(self) -> str:
+        """Why there is no file, in words; "" for a file."""
+        return self.reason or REASONS.get(self.kind, "")
 
 
 class Record:
@@ -191,7 +197,9 @@ class Record:
                 directory, _, name = path.rpartition("/")
                 at = held.fd(directory)
             st = os.lstat(name, dir_fd=at)
-            target = os.readlink(name, dir_fd=at) if stat.S_ISLNK(st.st_mode) else ""
+            mode = st.st_mode
+            is_link = stat.S_ISLNK(mode)
+            target = os.readlink(name, dir_fd=at) if is_link else ""
         except ValueError:
             # A name with a zero byte in it, which a damaged file can spell.
             return Look("absent")
@@ -201,16 +209,13 @@ class Record:
             kind = _KINDS.get(error.errno or 0, "failed")
             if kind == "absent":
                 self._seen[path] = None
-            return Look(kind, reason=REASONS.get(kind) or (error.strerror or "").lower())
-        if stat.S_ISDIR(st.st_mode):
-            return Look("dir")
-        if not target and not stat.S_ISREG(st.st_mode):
-            return Look("special")
+            return Look(kind, reason="" if kind in REASONS else (error.strerror or "").lower())
+        if not is_link and not stat.S_ISREG(mode):
+            return Look("dir" if stat.S_ISDIR(mode) else "special")
         root = held.root if held is not None else ""
-        mode = st.st_mode
-        file = File._make((path, identity(st), bool(mode & 0o111), root, None, 0, bool(mode & 0o6000), False))
-        self._seen[path] = file.identity
-        return Look("link", target, file) if target else Look("file", file=file)
+        state = self._seen[path] = identity(st)
+        file = File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
+        return Look._make(("link" if is_link else "file", target, file, ""))
 
     def read(self, path: HostPath) -> None:
         """The file at `path`, or the link that leads to it, is an input."""

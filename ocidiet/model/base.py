@@ -29,7 +29,7 @@ else:
         def __new__(mcs, name, bases, namespace):
             if bases:
                 fields = namespace["_fields"] = tuple(namespace.get("__annotations__", ()))
-                namespace["_defaults"] = {field: namespace[field] for field in fields if field in namespace}
+                namespace["_defaults"] = tuple([namespace[field] for field in fields if field in namespace])
                 namespace["__slots__"] = ()
                 for index, field in enumerate(fields):
                     namespace[field] = _getter(index, None)
@@ -38,11 +38,14 @@ else:
     class NamedTuple(metaclass=_RecordType):
         __slots__ = ()
         _fields = ()
-        _defaults = {}
+        _defaults = ()
 
         def __new__(cls, *values, **named):
-            if named or len(values) != len(cls._fields):
+            absent = len(cls._fields) - len(values)
+            if named or not 0 <= absent <= len(cls._defaults):
                 values = cls._filled(values, named)
+            elif absent:
+                values += cls._defaults[-absent:]
             return tuple.__new__(cls, values)
 
         _make = classmethod(tuple.__new__)
@@ -50,7 +53,8 @@ else:
         @classmethod
         def _filled(cls, values, named):
             rest = cls._fields[len(values) :]
-            given = {**cls._defaults, **named}
+            last = cls._fields[len(cls._fields) - len(cls._defaults) :]
+            given = dict(zip(last, cls._defaults, strict=True)) | named
             try:
                 values += tuple([given[field] for field in rest])
             except KeyError as missing:
