@@ -38,6 +38,9 @@ MAX_DYNAMIC_BYTES = 4 << 20
 MAX_INTERP_BYTES = 4096  # PATH_MAX: the kernel takes none longer
 MAX_STRING_BYTES = 1 << 16
 _USUAL_STRING_BYTES = 4096
+_USUAL_NAME_BYTES = 256
+# More than this is not read for the sake of some names in it.
+_MAX_SPAN_BYTES = 1 << 16
 MAX_NEEDED = 65536
 MAX_TAGS = 1024
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
@@ -300,7 +303,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
         else:
             # Linkers put these names together at one end of the table: one read of their span.
             high = min(top + _USUAL_STRING_BYTES, strsz)
-            if high - low > MAX_DYNAMIC_BYTES:
+            if high - low > _MAX_SPAN_BYTES:
                 high = low
         text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
         strings = text if high - low == strsz else None
@@ -312,7 +315,9 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             end = text.find(b"\0", at, at + MAX_STRING_BYTES)
             raw = text[at:end]
             if end < 0:
-                raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
+                raw, rest, _ = pread(_USUAL_NAME_BYTES, strtab + value).partition(b"\0")
+                if not rest:
+                    raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
                 if not rest:
                     raise bad("name without end", "DT_STRTAB", strtab + value)
             # Many names may end in one: more bytes than the file has.

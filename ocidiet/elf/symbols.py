@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 MAX_SYMBOLS_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1024
-# Reading one name by itself takes as long as so much of a string table.
-_NAME_READ_BYTES = 1 << 12
+_WINDOW_BYTES = 1 << 13
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 
@@ -43,12 +42,15 @@ def unwinds(pread: Pread, size_bytes: int) -> bool:
     """Whether the file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
     `parse`."""
     table = _table(pread, size_bytes, defined_too=False)
-    undefined = [at for at, defined in table.symbols if not defined]
-    if table.strsz > _NAME_READ_BYTES * len(undefined):
-        longest = max(map(len, UNWINDERS))
-        return any(pread(longest, table.strtab + at).startswith(UNWINDERS) for at in undefined)
-    strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)
-    return any(strings.startswith(UNWINDERS, at) for at in undefined)
+    longest = max(map(len, UNWINDERS))
+    start, window = 0, b""
+    # Most of these names stand together, however long the table is.
+    for at in sorted([at for at, defined in table.symbols if not defined]):
+        if at + longest > start + len(window):
+            start, window = at, pread(_WINDOW_BYTES, table.strtab + at)
+        if window.startswith(UNWINDERS, at - start):
+            return True
+    return False
 
 
 def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
