@@ -112,22 +112,19 @@ class Facts:
 
         What is known already decides first: few files are then read for this.
         """
-        unknown = []
-        for found in loaded:
-            known = self._unwinds.get(id(found.facts))
-            if known:
+        unwinds = self._unwinds
+        rest = [found for found in loaded if unwinds.get(id(found.facts)) is not False]
+        for found in rest:
+            if id(found.facts) in unwinds:
                 return found
-            if known is None:
-                if elf.may_unwind(found.facts):
-                    unknown.append(found)
-                else:
-                    self._unwinds[id(found.facts)] = False
-        if unknown:
-            from ocidiet.elf import symbols
-        for found in unknown:
-            with OpenFile(found.file) as opened:
-                known = symbols.unwinds(opened.pread, found.file.identity.size_bytes)
-            self._unwinds[id(found.facts)] = known
+        for found in rest:
+            known = elf.may_unwind(found.facts)
+            if known:
+                from ocidiet.elf import symbols
+
+                with OpenFile(found.file) as opened:
+                    known = symbols.unwinds(opened.pread, found.file.identity.size_bytes)
+            unwinds[id(found.facts)] = known
             if known:
                 return found
         return None

@@ -93,11 +93,12 @@ class Space:
         self._add(self._interp)
 
     def _add(self, found: Object) -> Object:
-        mapped = self._mapped.setdefault(found.file.identity[:2], found)
+        file = found.walk.file
+        assert file is not None
+        mapped = self._mapped.setdefault(file.identity[:2], found)
         served = self._served
         for name in self._loader.names(found, mapped):
-            if name not in served:
-                served[name] = mapped
+            served.setdefault(name, mapped)
         return mapped
 
     def _walk(self, queue: list[Object]) -> None:

@@ -31,7 +31,6 @@ DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
 NT_DLOPEN = 0x407C0C0A
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
-EM_MIPS = 8
 
 MAX_PHNUM = 4096
 MAX_DYNAMIC_BYTES = 4 << 20
@@ -43,26 +42,33 @@ _USUAL_NAME_BYTES = 256
 _MAX_SPAN_BYTES = 1 << 16
 MAX_NEEDED = 65536
 MAX_TAGS = 1024
-# The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
-LIBC_ABI_MAX = 4
 MAX_NOTE_BYTES = 1 << 20
 _FIRST_READ_BYTES = 4096
 # A string table up to this size is read whole.
 _SMALL_STRTAB_BYTES = 1 << 13
 NOT_ELF = "not an ELF file"
 
-# By EI_DATA: struct's byte order; by EI_CLASS: layouts, of which what is not read is left out.
-_ORDER = {1: "<", 2: ">"}
+# By EI_CLASS: layouts, of which what is not read is left out.
 _EHDR = {1: "16xHHI4xIII2xHH6x", 2: "16xHHI8xQQI2xHH6x"}
 _PHDR = {1: "III4xI12x", 2: "I4xQQ8xQ16x"}
 _DYN = {1: (8, "I"), 2: (16, "Q")}
 _SH_INFO = {1: (28, "I"), 2: (44, "I")}
 
+# By EI_CLASS and EI_DATA: class, struct's byte order, ELF header, program header.
+FORMS = {
+    (ei_class, ei_data): (
+        ei_class,
+        order,
+        struct.Struct(order + _EHDR[ei_class]),
+        struct.Struct(order + _PHDR[ei_class]),
+    )
+    for ei_class in (1, 2)
+    for ei_data, order in ((1, "<"), (2, ">"))
+}
 # The e_ident of nearly every file.
 _USUAL = {
-    b"\x7fELF" + bytes((ei_class, ei_data, 1, osabi)) + bytes(8): (ei_class, order)
-    for ei_class in _EHDR
-    for ei_data, order in _ORDER.items()
+    b"\x7fELF" + bytes((*kind, 1, osabi)) + bytes(8): form
+    for kind, form in FORMS.items()
     for osabi in (ELFOSABI_SYSV, ELFOSABI_GNU)
 }
 
@@ -106,16 +112,24 @@ class Headers(NamedTuple):
 def headers(pread: Pread, size_bytes: int) -> Headers:
     """The headers alone. Raises `BadElf`, as `parse`."""
     head = pread(_FIRST_READ_BYTES, 0)
-    usual = _USUAL.get(head[:16]) if len(head) >= 64 else None
-    ei_class, order = usual or _ident(head)
+    form = _USUAL.get(head[:16]) if len(head) >= 64 else None
+    is_usual = form is not None
+    if form is None:
+        from ocidiet.elf import unusual
+
+        form = unusual.form(head)
+    ei_class, order, ehdr, phdr = form
     bits, machine = 32 * ei_class, 0
 
     def bad(what: str, field: str, offset: int) -> BadElf:
         return BadElf(what, field, offset, bits, machine)
 
-    ehdr, phdr = struct_of(order + _EHDR[ei_class]), struct_of(order + _PHDR[ei_class])
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
-    odd = None if usual and e_version == 1 else _odd(head, e_version, machine, bad)
+    odd = None
+    if not is_usual or e_version != 1:
+        from ocidiet.elf import unusual
+
+        odd = unusual.odd(head, e_version, machine, bad)
     if e_type not in (ET_EXEC, ET_DYN):
         raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
     if phentsize != phdr.size:
@@ -173,38 +187,6 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
             if b"FDO\0" in data:
                 notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
     return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
-
-
-def _ident(head: bytes) -> tuple[int, str]:
-    """Class and byte order, from an unusual e_ident."""
-    if head[:4] != b"\x7fELF":
-        raise BadElf(NOT_ELF if head else "empty file")
-    # 52 bytes in a file of 32 bits; but one that ends before 64 has nothing to load.
-    if len(head) < 64:
-        raise BadElf("truncated ELF header", "e_ident", 0)
-    ei_class, ei_data = head[4:6]
-    if ei_class not in _EHDR:
-        raise BadElf(f"unknown ELF class {ei_class}", "EI_CLASS", 4, bits=-1)
-    if ei_data not in _ORDER:
-        raise BadElf(f"unknown byte order {ei_data}", "EI_DATA", 5, 32 * ei_class)
-    return ei_class, _ORDER[ei_data]
-
-
-def _odd(head: bytes, e_version: int, machine: int, bad: Callable[[str, str, int], BadElf]) -> BadElf | None:
-    """As `Headers.odd`, where anything is unusual."""
-    ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
-    bits = 32 * ei_class
-    if e_version == 1 << 24:
-        raise BadElf(f"byte order {ei_data}, but the header has the other", "EI_DATA", 5, bits)
-    if ei_version != 1:
-        raise bad(f"unknown ELF version {ei_version}", "EI_VERSION", 6)
-    if ei_osabi not in (ELFOSABI_SYSV, ELFOSABI_GNU):
-        raise bad(f"for another operating system: OS ABI {ei_osabi}", "EI_OSABI", 7)
-    if e_version != 1:
-        return BadElf(f"unknown ELF version {e_version}", "e_version", 20, bits)
-    if ei_abiversion and machine != EM_MIPS and not (ei_osabi == ELFOSABI_GNU and ei_abiversion < LIBC_ABI_MAX):
-        return bad(f"unknown ABI version {ei_abiversion} of OS ABI {ei_osabi}", "EI_ABIVERSION", 8)
-    return bad("padding that is not zero", "EI_PAD", 9) if any(head[9:16]) else None
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:

@@ -38,6 +38,7 @@ class Root:
 
     def __init__(self) -> None:
         self._directories: dict[str, Walk] = {}
+        self._walks: dict[str, Walk] = {}
         # Where each directory is, without a trailing slash; and those in which a name was looked up.
         self._bases: dict[str, str] = {}
         self._searched: set[str] = set()
@@ -68,11 +69,17 @@ class Root:
         """As `use`, of the file or link at `path`, whose directory holds no link."""
 
     def walk(self, path: str, renewed: bool = False) -> Walk:
-        """Absolute `path` followed to its end; what it meets is in the answer, nothing is raised.
+        """Absolute `path` followed to its end, once; what it meets is in the answer, nothing is raised.
 
         `renewed` tells of a file that has a new mtime whenever it changes: while it exists, its
         directory is not an input.
         """
+        walk = self._walks.get(path)
+        if walk is None or renewed:
+            walk = self._walks[path] = self._follow(path, renewed)
+        return walk
+
+    def _follow(self, path: str, renewed: bool) -> Walk:
         asked, links = path, 0
         hops: tuple[Hop, ...] = ()
         if len(path) > _MAX_PATH_BYTES // 4 and len(os.fsencode(path)) > _MAX_PATH_BYTES:
