@@ -145,9 +145,11 @@ class UndeclaredFiles(MissingLibraries):
         names: Sequence[str],
         labels: Mapping[str, str],
         files: int,
+        seen: bool,
         spell: Callable[[str], str],
     ) -> None:
-        """`labels` are what the build calls its `files`, of which there are so many, by how `spell` spells them."""
+        """`labels` are what the build calls its `files`, of which there are so many, by how `spell` spells them;
+        the root's files are only `seen`, not declared."""
         super().__init__(lookups, names, " among declared inputs", spell)
         if len(lookups) == 1:
             lookup = lookups[0]
@@ -161,8 +163,8 @@ class UndeclaredFiles(MissingLibraries):
             among = f"not among the {files} declared files of the build, not in the root ({tried})"
             self.message = f"{_some(names)}: needs {shown(lookup.name)}{asker}: {among}"
         self.evidence = tuple(_evidence(lookups, spell, spell))
-        self.hint = "add its cc_library or cc_import to deps, or its package to the root; "
-        self.hint += "nothing outside declared inputs was looked at"
+        self.hint = "add its cc_library or cc_import to deps, or its package to the root"
+        self.hint += "" if seen else "; nothing outside declared inputs was looked at"
 
 
 class LackingVersions(OcidietError):

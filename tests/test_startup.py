@@ -43,6 +43,10 @@ VERIFY = (
     f"{WALK} ocidiet.cli.verify ocidiet.fs.archive ocidiet.fs.image ocidiet.fs.layout ocidiet.fs.unpack"
     " ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image"
 )
+DECLARED = (
+    f"{JOB} ocidiet.cli.beside ocidiet.cli.declared ocidiet.cli.roots ocidiet.fs.declared ocidiet.model.declared"
+    " ocidiet.unused_inputs"
+)
 TREE = "ocidiet.report ocidiet.report.tree"
 
 
@@ -58,12 +62,15 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["list", "/bin/sh"], SHOW),
         (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
         (["verify", "."], VERIFY),
+        (["@params"], DECLARED),
     ],
-    ids=["version", "help", "job", "depfile", "verbose", "image", "list", "tree", "verify"],
+    ids=["version", "help", "job", "depfile", "verbose", "image", "list", "tree", "verify", "declared"],
 )
 def test_run_imports_only_what_it_uses(tmp_path: Path, argv: list[str], modules: str) -> None:
-    if "-b" in argv:
+    if "-b" in argv or "@params" in argv:
         cc(tmp_path / "hello")
+    words = ["-t", "i.tar", "-b", "hello:/hello", "--root", "/", "--tree-files", "hello\thello", "--unused-inputs", "u"]
+    (tmp_path / "params").write_text("\n".join(words))
     ended = run([PYTHON, "-ISc", WRAPPER, MAIN, *argv], tmp_path)
     assert ended.returncode == 0, ended.stderr
     # What the interpreter starts with, which differs between versions, does not count.

@@ -31,8 +31,7 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
         from ocidiet import unused_inputs
 
         outputs.append(commit.Output(declared.unused, False))
-        paths = (*declared.root.values(), *declared.tree.values())
-        outputs[-1].write(unused_inputs.render(paths, record.trace()))
+        outputs[-1].write(unused_inputs.render(declared.paths, record.trace()))
     for kind, path in wanted.beside:
         from ocidiet.report import beside
 

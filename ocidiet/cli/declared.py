@@ -29,7 +29,7 @@ def declared(options: Options) -> Declared:
         if text.startswith("/"):
             hint = "a path of the build's files is relative, one inside the root starts with '='"
             raise UsageError(f"{shown(text)}: not among declared inputs", hint=hint)
-    root = _table("--root-files", options, "/")
+    root = _table("--root-files", options, "/") if "--root" not in options else None
     tree = _table("--tree-files", options, f"{TREE}/")
     labels = {}
     for place, path in tree.items():
@@ -102,7 +102,7 @@ def layers(options: Options) -> tuple[tuple[str, HostPath], ...]:
 def outputs_are_apart(outputs: list[HostPath], inputs: Declared) -> None:
     """Raise `UsageError` if one is another one, or an input."""
     seen: set[str] = set()
-    taken = {*inputs.root.values(), *inputs.tree.values()}
+    taken = {*inputs.paths}
     for output in (*outputs, *([inputs.unused] if inputs.unused is not None else ())):
         path = os.path.normpath(output)
         if path in seen:

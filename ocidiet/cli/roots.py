@@ -25,7 +25,7 @@ def roots(wanted: Request, record: Record) -> tuple[Root, Root]:
         root = open_image(HostPath(path), record)
         # As a directory would be read: it is no finished image, where nothing runs any more.
         root.is_sysroot = True
-    elif wanted.root or declared is None:
+    elif declared is None or declared.root is None:
         root = DiskRoot(wanted.root, record)
     else:
         links, executable = told_links(declared.links) if declared.links is not None else ({}, frozenset[str]())
@@ -46,4 +46,5 @@ def refused(missing: dict[str, list[Lookup]], root: Root, wanted: Request) -> Un
     labels = {root.spell(place): label for place, label in declared.labels.items()}
     lookups = [lookup for of_one in missing.values() for lookup in of_one]
     names = [labels.get(name.removeprefix("./"), name) for name, of_one in missing.items() if of_one]
-    return UndeclaredFiles(lookups, names, labels, len(set(declared.tree.values())), root.spell)
+    seen = wanted.root_image is None and declared.root is None
+    return UndeclaredFiles(lookups, names, labels, len(set(declared.tree.values())), seen, root.spell)

@@ -17,8 +17,8 @@ TREE = HostPath("/<build>")
 class Declared(NamedTuple):
     """Inputs by place. A path may lead through links, which are a sandbox' and not the image's."""
 
-    root: Mapping[str, HostPath]
-    """Absolute place in the root -> path as opened."""
+    root: Mapping[str, HostPath] | None
+    """Absolute place in the root -> path as opened; None where the root is a directory or an image."""
     links: HostPath | None
     """A file that tells of the root what no file can say: its links, and which files are executable."""
     tree: Mapping[str, HostPath]
@@ -27,3 +27,8 @@ class Declared(NamedTuple):
     """Of some places below `TREE`: what the build calls them."""
     unused: HostPath | None
     """The output that names what was not read."""
+
+    @property
+    def paths(self) -> tuple[HostPath, ...]:
+        """Of all of them, as opened."""
+        return (*(self.root or {}).values(), *self.tree.values())

@@ -33,6 +33,8 @@ _LIBC: tuple[str, ...] = (
     "libdl.so.2",
 )
 _LIBC += ("librt.so.1", "libutil.so.1", "libresolv.so.2", "libanl.so.1", "libBrokenLocale.so.1", "libthread_db.so.1")
+# As before 2.34.
+_LIBC += tuple([f"{name.partition('.')[0]}-2." for name in _LIBC if name.startswith("lib")])
 _LIBC += ("libnsl.so.1", "libnss_", "libc_malloc_debug.so.0", "libc.musl-", "libmemusage.so", "libpcprofile.so")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ocidiet import cli, unused_inputs
+from ocidiet import cli, tar, unused_inputs
 from ocidiet.cli.options import parse, request
 from ocidiet.errors import UsageError
 from ocidiet.fs.declared import lines
@@ -82,9 +82,9 @@ def said(action: Action, capfd: pytest.CaptureFixture[str]) -> Any:
     return called
 
 
-def listing(tar: str = "o.tar") -> list[str]:
+def listing(path: str = "o.tar") -> list[str]:
     """`NAME/` for a directory, `NAME -> TEXT` for a link."""
-    with tarfile.open(tar) as archive:
+    with tarfile.open(path) as archive:
         kinds = {tarfile.DIRTYPE: "/", tarfile.SYMTYPE: " -> "}
         return [f"{member.name}{kinds.get(member.type, '')}{member.linkname}" for member in archive]
 
@@ -284,6 +284,17 @@ def test_what_was_not_opened_is_unused(action: Action, said: Any, more: Files, u
     assert Path("unused").read_text().splitlines() == sorted([*(f"root{name}" for name in unused), "tree/lib.so"])
 
 
+@pytest.mark.parametrize("needed", [("libfoo.so.1", "libbar.so.1"), ("libbar.so.1", "libfoo.so.1")])
+def test_what_a_library_is_does_not_go_by_what_was_asked_for_before(
+    action: Action, said: Any, needed: tuple[str, ...]
+) -> None:
+    root = {INTERP: LOADER, "/etc/ld.so.conf": b"/a\n/b\n", "/a/libfoo-1.so": make(soname="libbar.so.1")}
+    root |= {"/b/libbar.so.1": make(soname="libbar.so.1"), "/b/libfoo.so.1": make(soname="libfoo.so.1")}
+    words = [*action.declare("--tree-files", {"app": program(*needed)}), *action.declare("--root-files", root)]
+    assert said("-t", "o.tar", "-b", "app:/app", *words) == (0, "")
+    assert [name for name in listing() if name.startswith(("a/", "b/"))] == ["b/", "b/libbar.so.1", "b/libfoo.so.1"]
+
+
 @pytest.mark.parametrize(
     ("declared", "read", "text"),
     [
@@ -323,6 +334,16 @@ def test_a_missing_library_is_told_in_the_build_s_words(action: Action, said: An
     named = [f"{word}\t//app" if word.startswith("app") else f"{word}\t//lib:bar" for word in words[1:]]
     error = "ocidiet: error: //app: needs " + told.format(" of //lib:bar", "2 directories") + rest
     assert said("-t", "o.tar", "-b", "./app/app:/app", "--tree-files", *named, *root) == (1, error)
+
+
+def test_a_root_that_is_a_directory_is_told_as_one(action: Action, said: Any, tmp_path: Path) -> None:
+    words = action.declare("--tree-files", {"a": make(needed=("libnone.so",))})
+    words += ["--root", lay(tmp_path / "r", {INTERP: LOADER})]
+    code, error = said("-t", "o.tar", "-b", "a:/a", *words)
+    assert (code, error.splitlines()[-1]) == (1, HINT.partition(";")[0])
+    assert said("-t", "o.tar", "-b", "a:/a", *words[:2], "--root", "/")[1].startswith(
+        "ocidiet: error: a: needs libnone.so:"
+    )
 
 
 def test_all_missing_files_are_told_at_once(action: Action, said: Any) -> None:
@@ -366,8 +387,8 @@ def sysroot(tmp_path: Path) -> Path:
         "lib": "/usr/lib",
         "bin": "usr/bin",
         "usr/lib64/ld-linux-x86-64.so.2": LOADER,
-        "usr/lib64/libc.so.6": "libc-2.so",
-        "usr/lib64/libc-2.so": LIBC,
+        "usr/lib64/libc.so.6": "libc-2.31.so",
+        "usr/lib64/libc-2.31.so": LIBC,
         "usr/lib/x/libz.so.1": "/usr/lib/x/libz.so.1.2",
         "usr/lib/x/libz.so.1.2": LIBZ,
         "usr/lib/x/data": b"data",
@@ -522,6 +543,41 @@ def test_a_layer_of_which_nothing_is_asked_is_an_empty_tar(action: Action, said:
     assert said(*layers, "-b", "app:/app", "--layout", "merged", *words) == (0, "")
     assert (listing("c.tar"), listing("a.tar")) == ([], ["app"])
     assert sorted(os.listdir()) == ["a.tar", "c.tar", "params", "tree"]
+
+
+@pytest.mark.parametrize("root", ["files", "tar"])
+def test_an_image_s_layers_and_nothing_beside_it(action: Action, said: Any, sysroot: Path, root: str) -> None:
+    words = [*action.declare("--tree-files", BUILD), *root_words(root, sysroot)]
+    before = {*os.listdir(), "params", "i.oci.tar", "layout"}
+    wanted = ["-b", "app/app:/app", "-e", "conf:/conf", "--layers", "auto"]
+    assert said("--archive", "i.oci.tar", "--oci", "layout", *wanted, *words) == (0, "")
+    assert {*os.listdir()} == before
+    index = json.loads(Path("layout/index.json").read_text())
+    blobs = Path("layout/blobs/sha256")
+    manifest = json.loads((blobs / index["manifests"][0]["digest"][7:]).read_text())
+    layers = [str(blobs / layer["digest"][7:]) for layer in manifest["layers"]]
+    last = [[name for name in listing(layer) if not name.endswith("/")][-1] for layer in layers]
+    assert last == [
+        "usr/lib64/libc.so.6 -> libc-2.31.so",
+        "usr/lib64/libz.so.1 -> ../lib/x/libz.so.1.2",
+        "_solib_k8/libgreet.so",
+        "conf",
+    ]
+
+
+def test_an_input_that_changes_meanwhile_is_told(action: Action, said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = action.declare("--tree-files", {"a": make(dynamic=False)})
+    written = tar.write
+
+    def write(*args: Any) -> None:
+        written(*args)
+        (action.home / "real/tree/a").write_bytes(b"")
+
+    monkeypatch.setattr(tar, "write", write)
+    hint = "nothing was published; run again when the build that writes it has ended"
+    error = f"ocidiet: error: tree/a: changed while the image was made\n  hint: {hint}\n"
+    assert said("-t", "o.tar", "-b", "a:/a", *words) == (1, error)
+    assert not Path("o.tar").exists()
 
 
 # Beside the image ---------------------------------------------------------------------------------
