@@ -260,6 +260,15 @@ def test_the_images_for_several_machines_of_the_readme_work(project: dict[str, s
     assert [one["platform"]["architecture"] for one in raw["manifests"]] == ["amd64", "arm64"]
 
 
+def test_the_declared_inputs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    done(["ocidiet", "-t", "root.tar", "-b", "/bin/sh", "--layout", "scratch"], tmp_path, project)
+    (commands,) = (text for text in snippets("sh") if "@params" in text)
+    done(["sh", "-e", "-c", commands], tmp_path, project)
+    assert files(tmp_path / "hello.tar") == HELLO_LISTING
+    assert (tmp_path / "unused").read_text() == ""
+
+
 def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
     if platform.machine() != "x86_64" or not Path("/etc/debian_version").read_text().startswith("12"):
         pytest.skip("the tree is of Debian 12, x86-64")
