@@ -16,6 +16,7 @@ from ocidiet.oci.layout import Layout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ocidiet.commit.compress import Compression
     from ocidiet.fs import Record
     from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
     from ocidiet.model import ElfFacts, Program, Request, Source, Tree
@@ -96,6 +97,13 @@ class Bundle:
                 self.notices.append(Notice(text, True))
         self._out = Rewritable(asked.archive) if asked.archive is not None else None
         self._store = Store(asked.directory) if asked.directory is not None else None
+        self._compression: Compression | None = None
+        self._packed: tuple[object, ...] = ()
+        if asked.compress is not None:
+            from ocidiet.commit.compress import Compression
+
+            self._compression = Compression(*asked.compress)
+            self._packed = (*asked.compress, self._compression.library)
         self._tool = Basis([], False)
         self._started_ns = 0
         self._state: State | None = None
@@ -106,7 +114,7 @@ class Bundle:
         """Whether all is there as it would be written. A layout is always looked at blob by blob."""
         self._tool, self._started_ns = tool, started_ns
         if self._out is not None and self._request.declared is None:
-            told: tuple[object, ...] = (self._platform, self._default, *self._asked[2:])
+            told: tuple[object, ...] = (self._platform, self._default, *self._asked[2:], *self._packed)
             if self._base is not None:
                 told += (oci.canonical(self._below), *((layer[1:]) for layer in self._base.layers))
             self._state = State(self._out, self._tree, self._request, tool, started_ns, told)
@@ -160,10 +168,18 @@ class Bundle:
         mtime_s = self._request.mtime_s
 
         def write(writer: HashingWriter) -> Digest:
-            tar.write(tree, mtime_s, writer)
-            return writer.digest
+            if self._compression is None:
+                tar.write(tree, mtime_s, writer)
+                return writer.digest
+            packer = self._compression.packer(writer)
+            plain = HashingWriter(packer)
+            tar.write(tree, mtime_s, plain)
+            packer.end()
+            return plain.digest
 
-        return self._layer(of_entries(tree.entries, self._started_ns), mtime_s, oci.LAYER, f"ocidiet: {what}", write)
+        basis = of_entries(tree.entries, self._started_ns)
+        media_type = oci.LAYER if self._compression is None else f"{oci.LAYER}+{self._compression.name}"
+        return self._layer(basis, (mtime_s, *self._packed), media_type, f"ocidiet: {what}", write)
 
     def _layer(
         self, basis: Basis, more: object, media_type: str, created_by: str, write: Callable[[HashingWriter], Digest]

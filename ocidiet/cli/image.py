@@ -18,6 +18,8 @@ _TIME = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
 _PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _TAG = rf"{_HOST}{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?"
+# The default and the highest.
+_LEVELS = {"gzip": (6, 9), "zstd": (3, 22)}
 _ENDS = (".oci.tar", ".tar", ".oci")
 
 
@@ -48,6 +50,7 @@ def wanted(options: Options) -> Wanted:
             tuple(_absolute("--volume", value) for value in options.get("--volume", ())),
         ),
         _matching(options, "--layers", "single|auto", "single or auto") or "single",
+        _compressed(options),
     )
 
 
@@ -128,6 +131,18 @@ def _matching(options: Options, name: str, pattern: str, what: str) -> str:
     if text and not _matches(pattern, text):
         raise UsageError(f"{name} {shown(text)}: {what}")
     return text
+
+
+def _compressed(options: Options) -> tuple[str, int] | None:
+    """A compressor, and its level."""
+    text = _one(options, "--compress")
+    name, colon, level = text.partition(":")
+    if text in ("", "none"):
+        return None
+    default, most = _LEVELS.get(name, (0, 0))
+    if not most or (colon and not (level.isascii() and level.isdigit() and 1 <= int(level[:3]) <= most)):
+        raise UsageError(f"--compress {shown(text)}: none, gzip[:LEVEL] from 1 to 9, zstd[:LEVEL] from 1 to 22")
+    return name, int(level) if colon else default
 
 
 def _created(options: Options) -> str:

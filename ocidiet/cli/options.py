@@ -39,6 +39,7 @@ _IMAGE_AGAIN = ("--env", "--label", "--annotation", "--expose", "--volume")
 OF_IMAGE = (
     "--tag",
     "--layers",
+    "--compress",
     "--entrypoint",
     "--cmd",
     "--workdir",

@@ -127,6 +127,8 @@ For build systems that declare inputs (Bazel): nothing else is looked at, no
 What an image of --archive or --oci says, in a Dockerfile's meaning:
       --tag NAME[:TAG]       its name (default: the output's own, and latest)
       --layers WHICH         single (default), or auto: what changes together
+      --compress HOW         none (default), gzip[:1-9] (6) or zstd[:1-22] (3),
+                             for which Python needs the module zstandard
       --entrypoint WORDS     what starts (default: the one program; of several,
                              none): words, or a JSON array of strings
       --cmd WORDS            what it is told

@@ -11,7 +11,7 @@ from ocidiet.fs.disk import identity
 from ocidiet.model import TYPE_CHECKING, Container, File, HostPath
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Readable(Protocol):
         def read(self, size_bytes: int, /) -> bytes:
@@ -59,9 +59,17 @@ class Unpacker:
             found: Readable = zstd.ZstdFile(stream)
         except ImportError:
             try:
-                import zstandard  # type: ignore[import-not-found,unused-ignore]
+                try:
+                    import zstandard
+                except ImportError:
+                    # Python was started with -S: make its site-packages known after all.
+                    import site
 
-                found = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+                    site.main()
+                    import zstandard
+
+                made: Any = zstandard.ZstdDecompressor()
+                found = made.stream_reader(stream, read_across_frames=True)
             except ImportError:
                 hint = "install Python's module zstandard, or decompress it first"
                 raise InputError(file.path, "is compressed by zstd, which this Python cannot read", hint) from None

@@ -70,3 +70,5 @@ class Wanted(NamedTuple):
     """`NAME:TAG`."""
     setting: Setting
     layers: str = "single"
+    compress: tuple[str, int] | None = None
+    """What the layers are compressed by, and how much; not a base's."""

@@ -36,6 +36,7 @@ class Archive:
         self._header = header
         self._at = 0
         self._begin = 0
+        self._header_bytes = 0
         self._known = Layers(HostPath(out.target + SUFFIX))
         self.layers = Layers()
         """Those that it has."""
@@ -60,8 +61,10 @@ class Archive:
     def reserve(self, size_bytes: int) -> None:
         """A layer begins, which has that size; 0 where it is not known."""
         self._out.reserve(self._at + size_bytes + _REST_BYTES if size_bytes else 0)
+        before = self._at
         self._put(self._header(_file(f"blobs/sha256/{_NO_NAME}", size_bytes)))
         self._begin = self._at
+        self._header_bytes = self._at - before
 
     def write(self, data: memoryview) -> None:
         """A part of a layer."""
@@ -76,6 +79,8 @@ class Archive:
         size_bytes = self._at - self._begin
         self._put(bytes(-size_bytes % BLOCK_BYTES))
         header = self._header(_file(_place(digest), size_bytes))
+        if len(header) != self._header_bytes:
+            raise OutputError(f"{shown(self._out.path)}: a compressed layer of more than 8 GiB", hint="write --oci")
         self._out.rewrite(header, self._begin - len(header))
         if key:
             self.layers.add(key, Standing(digest, diff_id, size_bytes, self._begin, _NOWHERE))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CHECKOUT, Engine, clean_env, copy_checkout, done, need, run
+from tests.support import CHECKOUT, PYTHON, Engine, clean_env, copy_checkout, done, need, run
 
 EXAMPLES = {
     "01-hello": ("hello", [], "Hello World\n"),
@@ -138,7 +138,7 @@ def project(copy: Path, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "hello.conf").write_text("greeting = Hello\n")
     tool = tmp_path / "bin" / "ocidiet"
     tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\nexec python3 -IS "{copy}/ocidiet/__main__.py" "$@"\n')
+    tool.write_text(f'#!/bin/sh\nexec "${{OCIDIET_PYTHON:-python3}}" -IS "{copy}/ocidiet/__main__.py" "$@"\n')
     tool.chmod(0o755)
     env = clean_env()
     return {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
@@ -249,6 +249,17 @@ def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, 
     done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
     assert docker.run("hello:1.0") == "Hello World\n"
     assert done(["skopeo", "inspect", "--format", "{{.Os}}", "oci:copy:hello"], tmp_path) == "linux\n"
+
+
+def test_the_compressed_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, podman: Engine) -> None:
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    (commands,) = (text for text in snippets("sh") if "--compress" in text)
+    tool = {**project, "OCIDIET_PYTHON": PYTHON}  # the tests' Python has zstandard
+    done(["sh", "-e", "-c", commands], tmp_path, tool)
+    podman("load", "--input", tmp_path / "hello-gzip.oci.tar")
+    assert podman.run("hello-gzip") == "Hello World\n"
+    image = podman("pull", "--quiet", f"oci:{tmp_path}/hello-zstd.oci:hello-zstd:latest").strip()
+    assert podman.run(image) == "Hello World\n"
 
 
 def test_the_images_for_several_machines_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
