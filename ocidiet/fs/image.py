@@ -40,6 +40,7 @@ class Odd:
     MISPLACED = "misplaced"
     WHITEOUT = "whiteout"
     """In a tar that is no layer."""
+    LOWEST = "whiteout in the lowest layer"
 
 
 class Flaw(NamedTuple):
@@ -57,6 +58,21 @@ class Blob(NamedTuple):
 
     digest: str
     file: File
+    named_by: str
+    """The document that names them, as `Document.name`, and where in it."""
+    at: str
+    told: dict[str, object]
+    """Its descriptor; empty for a layer's diff_id, whose bytes are the unpacked ones."""
+
+
+class Document(NamedTuple):
+    """JSON that says what an image is; its role is `layout`, `index`, `manifest`, `config`, or `docker`, which is
+    manifest.json. It is named by its file, or by the digest in its descriptor; its value is None where it is absent."""
+
+    name: str
+    role: str
+    value: object
+    told: dict[str, object]
 
 
 class Stored(NamedTuple):
@@ -79,6 +95,7 @@ class Setup(NamedTuple):
     layers: tuple[Stored, ...] = ()
     config: dict[str, object] = {}
     """The whole of it."""
+    documents: tuple[Document, ...] = ()
 
 
 def open_image(path: HostPath, record: Record, platform: str | None = None) -> Root:
@@ -97,7 +114,7 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
     else:
         there = _named(path, record)
     if isinstance(there, Root):
-        if there.walk("/index.json").file is None or there.walk("/oci-layout").file is None:
+        if there.walk("/index.json").file is None:
             return there
         return layout.image(there, path, platform, Unpacker(path)) or there
     if not there.identity.size_bytes:
@@ -143,8 +160,9 @@ class ImageRoot(Root):
         self._path = path
         self._top = _Node(_DIR)
         budget = [MAX_NAMES]
-        for tar in layers:
-            own = _Layer(path, tar, self._top, budget, self.flaws, setup is None)
+        for number, tar in enumerate(layers):
+            whiteout = Odd.WHITEOUT if setup is None else "" if number else Odd.LOWEST
+            own = _Layer(path, tar, self._top, budget, self.flaws, whiteout)
             self._lay_over(own.top)
 
     def look(self, path: str) -> Look:
@@ -197,14 +215,14 @@ class _Layer:
     """One tar, as unpacked into an empty directory."""
 
     def __init__(
-        self, path: HostPath, tar: File, below: _Node, budget: list[int], flaws: list[Flaw], alone: bool
+        self, path: HostPath, tar: File, below: _Node, budget: list[int], flaws: list[Flaw], whiteout: str
     ) -> None:
         self.top = _Node(_DIR)
         self._path = path
         self._below = below
         self._budget = budget
         self._flaws = flaws
-        self._alone = alone
+        self._odd_whiteout = whiteout
         assert tar.container is not None
         self._container: Container = tar.container
         device, inode = tar.container.identity[:2]
@@ -282,8 +300,9 @@ class _Layer:
 
     def _whiteout(self, last: str, above: _Node, member: Member) -> None:
         assert above.names is not None
-        if self._alone:
-            self._flaw(member, Odd.WHITEOUT, "a whiteout")
+        # An opaque directory with nothing below it is what some engines write for a new one.
+        if self._odd_whiteout and (self._odd_whiteout == Odd.WHITEOUT or last != _OPAQUE):
+            self._flaw(member, self._odd_whiteout, "a whiteout")
         name = last[len(_WHITEOUT) :]
         if last == _OPAQUE:
             above.opaque = True

@@ -10,7 +10,7 @@ import os
 
 from ocidiet.errors import InputError, shown
 from ocidiet.fs import DiskRoot, OpenFile
-from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
+from ocidiet.fs.image import Blob, Document, ImageRoot, Setup, Stored
 from ocidiet.fs.unpack import Unpacker
 from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ocidiet.model import File
 
     Json = dict[str, object]
+    _Entry = tuple[Json, str, str]
+    """A descriptor, and which document has it where."""
+    _Named = tuple[str, str, _Entry]
+    """Behind its platform and its name."""
 
 _MAX_JSON_BYTES = 8 << 20
 _MAX_INDEXES = 64
@@ -39,7 +43,9 @@ _MACHINES = {
 
 def image(store: Root, path: HostPath, platform: str | None, unpacker: Unpacker) -> ImageRoot | None:
     """The image that `store` holds; None if it is neither layout nor archive, but a root. Raises `InputError`."""
-    if store.walk("/oci-layout").file is not None and store.walk("/index.json").file is not None:
+    if store.walk("/index.json").file is not None and (
+        store.walk("/oci-layout").file is not None or store.walk("/blobs").kind == "dir"
+    ):
         return Store(store, path, unpacker).oci(platform)
     if store.walk("/manifest.json").file is not None:
         return Store(store, path, unpacker).docker()
@@ -83,6 +89,7 @@ class Store:
         self._path = path
         self._unpacker = unpacker
         self._blobs: list[Blob] = []
+        self._documents: list[Document] = []
 
     def _bad(self, what: str, hint: str = "") -> InputError:
         return InputError(self._path, what, hint)
@@ -90,46 +97,52 @@ class Store:
     # OCI ----------------------------------------------------------------------------------------
 
     def oci(self, platform: str | None) -> ImageRoot:
-        found: list[tuple[str, str, Json]] = []
-        for descriptor in self._entries():
-            given = _dict(descriptor.get("platform"))
+        there = self._root.walk("/oci-layout").file is not None
+        self._add("oci-layout", "layout", self._read("oci-layout") if there else None)
+        if self._root.walk("/manifest.json").file is not None:
+            self._add("manifest.json", "docker", self._read("manifest.json"))
+        found: list[_Named] = []
+        for entry in self._entries():
+            given = _dict(entry[0].get("platform"))
             names = [str(given[key]) for key in ("os", "architecture", "variant") if given.get(key)]
-            notes = _dict(descriptor.get("annotations"))
-            name = str(notes.get("org.opencontainers.image.ref.name") or descriptor.get("digest"))
-            found.append(("/".join(names), name, descriptor))
-        return self._layers(self._blob(self._chosen(found, platform)))
+            notes = _dict(entry[0].get("annotations"))
+            name = str(notes.get("org.opencontainers.image.ref.name") or entry[0].get("digest"))
+            found.append(("/".join(names), name, entry))
+        chosen = self._chosen(found, platform)
+        return self._made(*self._parts(self._blob("manifest", *chosen), str(chosen[0].get("digest"))))
 
-    def _entries(self) -> Iterator[Json]:
-        """The descriptors of all images, of those in an index within the index too."""
-        indexes = [_list(self._json("index.json").get("manifests"))]
-        for number, index in enumerate(indexes):  # which grows meanwhile
+    def _entries(self) -> Iterator[_Entry]:
+        """All images, those in an index within the index too."""
+        indexes = [("index.json", self._add("index.json", "index", self._read("index.json")))]
+        for number, (above, index) in enumerate(indexes):  # which grows meanwhile
             if number == _MAX_INDEXES:
                 raise self._bad(f"more than {_MAX_INDEXES} indexes")
-            for descriptor in map(_dict, index):
+            for place, descriptor in enumerate(map(_dict, _list(index.get("manifests")))):
+                entry = (descriptor, above, f"manifests[{place}]")
                 if "vnd.docker.reference.type" in _dict(descriptor.get("annotations")):  # an attestation, no image
                     continue
                 if "index" in str(descriptor.get("mediaType")) or "manifest.list" in str(descriptor.get("mediaType")):
-                    indexes.append(_list(self._blob(descriptor).get("manifests")))
+                    indexes.append((str(descriptor.get("digest")), self._blob("index", *entry)))
                 else:
-                    yield descriptor
+                    yield entry
 
     def images(self) -> Iterator[Named]:
         """All images, whole."""
-        for descriptor in self._entries():
-            manifest = self._blob(descriptor)
-            config = self._blob(_dict(manifest.get("config")))
-            told = _dict(descriptor.get("platform"))
+        for entry in self._entries():
+            before = len(self._blobs)
+            manifest = self._blob("manifest", *entry)
+            config, _ = self._parts(manifest, str(entry[0].get("digest")))
+            told = _dict(entry[0].get("platform"))
             platform = told if told.get("architecture") else config
-            parts = [descriptor, _dict(manifest.get("config")), *map(_dict, _list(manifest.get("layers")))]
             yield Named(
-                str(descriptor.get("mediaType") or "application/vnd.oci.image.manifest.v1+json"),
+                str(entry[0].get("mediaType") or "application/vnd.oci.image.manifest.v1+json"),
                 str(platform.get("os") or ""),
                 str(platform.get("architecture") or ""),
                 str(platform.get("variant") or ""),
-                tuple([Blob(str(part.get("digest")), self._file(part)) for part in parts]),
+                tuple(self._blobs[before:]),
             )
 
-    def _chosen(self, found: list[tuple[str, str, Json]], platform: str | None) -> Json:
+    def _chosen(self, found: list[_Named], platform: str | None) -> _Entry:
         if not found:
             raise self._bad("an index without an image")
         wanted = platform or f"linux/{_MACHINES.get(os.uname().machine, os.uname().machine)}"
@@ -143,35 +156,39 @@ class Store:
             raise self._bad(f"{len(fit or found)} images, of which none is named: {listed}", "save them one by one")
         raise self._bad(f"no image for {wanted}: {listed}", "" if platform else "--platform names one of them")
 
-    def _layers(self, manifest: Json) -> ImageRoot:
-        config = self._blob(_dict(manifest.get("config")))
-        layers = [
-            Stored(self._file(layer), str(layer.get("mediaType") or ""), str(layer.get("digest")), "")
-            for layer in map(_dict, _list(manifest.get("layers")))
-        ]
-        return self._made(config, layers)
+    def _parts(self, manifest: Json, name: str) -> tuple[Json, list[Stored]]:
+        config = self._blob("config", _dict(manifest.get("config")), name, "config")
+        layers = []
+        for number, layer in enumerate(map(_dict, _list(manifest.get("layers")))):
+            file = self._file(layer, name, f"layers[{number}]")
+            layers.append(Stored(file, str(layer.get("mediaType") or ""), str(layer.get("digest")), ""))
+        return config, layers
 
-    def _blob(self, descriptor: Json) -> Json:
-        return _dict(self._parsed(self._file(descriptor), str(descriptor.get("digest"))))
+    def _blob(self, role: str, descriptor: Json, named_by: str, at: str) -> Json:
+        name = str(descriptor.get("digest"))
+        return self._add(name, role, self._parsed(self._file(descriptor, named_by, at), name), descriptor)
 
-    def _file(self, descriptor: Json) -> File:
+    def _file(self, descriptor: Json, named_by: str, at: str) -> File:
         digest = str(descriptor.get("digest"))
         algorithm, colon, value = digest.partition(":")
         if not colon or not value.isalnum() or not algorithm.isalnum():
             raise self._bad(f"{shown(digest)}: no digest")
         file = self._found(f"blobs/{algorithm}/{value}")
-        self._blobs.append(Blob(digest, file))
+        self._blobs.append(Blob(digest, file, named_by, at, descriptor))
         return file
 
     # docker -------------------------------------------------------------------------------------
 
     def docker(self) -> ImageRoot:
-        images = _list(self._parsed(self._found("manifest.json"), "manifest.json"))
+        listed = self._read("manifest.json")
+        self._add("manifest.json", "docker", listed)
+        images = _list(listed)
         if len(images) != 1:
             tags = ", ".join(shown(str(tag)) for one in images[:8] for tag in _list(_dict(one).get("RepoTags")))
             raise self._bad(f"{len(images)} images, not one: {tags}", "save them one by one")
         layers = [Stored(self._found(str(name)), "", "", "") for name in _list(_dict(images[0]).get("Layers"))]
-        return self._made(self._json(str(_dict(images[0]).get("Config"))), layers)
+        name = str(_dict(images[0]).get("Config"))
+        return self._made(self._add(name, "config", self._read(name)), layers)
 
     # Both ---------------------------------------------------------------------------------------
 
@@ -183,9 +200,13 @@ class Store:
         ids = [str(one) for one in _list(_dict(config.get("rootfs")).get("diff_ids"))]
         if len(ids) != len(tars):
             raise self._bad(f"{len(tars)} layers, but its configuration names {len(ids)}")
-        blobs = (*self._blobs, *(Blob(name, tar) for name, tar in zip(ids, tars, strict=True)))
+        name = self._documents[-1].name
+        named = zip(ids, tars, strict=True)
+        blobs = [Blob(one, tar, name, f"rootfs.diff_ids[{at}]", {}) for at, (one, tar) in enumerate(named)]
         stored = tuple(Stored(*layer[:3], name) for layer, name in zip(layers, ids, strict=True))
-        return ImageRoot(self._path, tars, Setup(env, tuple(map(str, words)), blobs, stored, config))
+        blobs = self._blobs + blobs
+        setup = Setup(env, tuple(map(str, words)), tuple(blobs), stored, config, tuple(self._documents))
+        return ImageRoot(self._path, tars, setup)
 
     def _found(self, name: str) -> File:
         walk = self._root.walk("/" + name)
@@ -194,8 +215,12 @@ class Store:
         self._root.use(walk)
         return walk.file
 
-    def _json(self, name: str) -> Json:
-        return _dict(self._parsed(self._found(name), name))
+    def _add(self, name: str, role: str, value: object, told: Json | None = None) -> Json:
+        self._documents.append(Document(name, role, value, told or {}))
+        return _dict(value)
+
+    def _read(self, name: str) -> object:
+        return self._parsed(self._found(name), name)
 
     def _parsed(self, file: File, name: str) -> object:
         import json

@@ -323,8 +323,9 @@ class Defect(NamedTuple):
 
     name: ImagePath
     kind: str
-    """`interpreter`, `library`, `version`, `script`, `link`, `elf`, `entry`, `command`, `digest`; or `unreadable`, of
-    the whole image, without a name."""
+    """`interpreter`, `library`, `version`, `script`, `link`, `elf`, `entry`, `command`; of a blob or a document, whose
+    digest or file the name then is, `digest`, `size`, `media-type`, `document`; or `unreadable`, of the whole image,
+    without a name."""
     reason: str
     remedy: str
 

@@ -317,7 +317,7 @@ class _Judged:
             )
 
     def setup(self, setup: Setup, search_path: str) -> None:
-        """What starts, and the digests."""
+        """What starts, and what the documents say."""
         if setup.command and setup.command[0]:
             word = setup.command[0]
             places = [word] if "/" in word else [f"{item}/{word}" for item in search_path.split(":")]
@@ -325,10 +325,13 @@ class _Judged:
             if not any(walk.file is not None and walk.file.executable for walk in walks):
                 what = "not executable" if any(walk.file is not None for walk in walks) else "absent"
                 self._add("command", word, f"is what the image starts, and is {what}", "give it another entrypoint")
-        for blob in setup.blobs:
-            algorithm, _, digest = blob.digest.partition(":")
-            if _hashed(blob.file, algorithm) != digest:
-                self._add("digest", blob.digest, "its bytes have another digest", "copy the image again")
+        from ocidiet.verify import documents
+
+        machines = dict.fromkeys(self._architecture(facts) for _, facts in self._programs)
+        defects, notices = documents.judge(setup, list(machines))
+        for defect in defects:
+            self._add(defect.kind, defect.name, defect.reason, defect.remedy)
+        self._notices |= dict.fromkeys(notices)
 
 
 _ENTRIES = {
@@ -339,18 +342,5 @@ _ENTRIES = {
     Odd.SPARSE: (", which is not read", "write the tar without --sparse"),
     Odd.MISPLACED: ("", "leave it out"),
     Odd.WHITEOUT: (": this is a layer, not a whole root", "verify the image that it belongs to"),
+    Odd.LOWEST: (" in the lowest layer, which has nothing to take away", "leave it out"),
 }
-
-
-def _hashed(file: File, algorithm: str) -> str:
-    import hashlib
-
-    if algorithm not in ("sha256", "sha512"):
-        raise InputError(file.path, f"a digest by {shown(algorithm)}, which is not known")
-    made = hashlib.new(algorithm)
-    with OpenFile(file) as opened:
-        at = 0
-        while data := opened.pread(1 << 20, at):
-            made.update(data)
-            at += len(data)
-    return made.hexdigest()

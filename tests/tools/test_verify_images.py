@@ -392,9 +392,12 @@ def test_skopeo_s_layouts_are_read_and_their_damage_is_told(podman: Engine, tmp_
     blobs = sorted((tmp_path / "layout/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
     config = next(path for path in blobs if b'"rootfs"' in path.read_bytes()[:4096])
     config.write_bytes(config.read_bytes().replace(b'"linux"', b'"linuX"'))
-    assert found(tmp_path / "layout") == [
-        [*expected, (f"sha256:{config.name}", "digest", "its bytes have another digest")]
+    name = f"sha256:{config.name}"
+    damage = [
+        (name, "digest", "its bytes have another digest"),
+        (name, "document", "architecture: is linuX/amd64, and its programs are for linux/amd64"),
     ]
+    assert found(tmp_path / "layout") == [[*expected, *damage]]
     blobs[-1].unlink()
     told = found(tmp_path / "layout")
     assert [row[:2] for row in told[0]] == [("", "unreadable")]

@@ -50,7 +50,8 @@ def test_configuration_is_judged(
 ) -> None:
     layer = tar({**FILES, "etc/data": b"data"})
     told = {"Env": env, "Entrypoint": entrypoint, "Cmd": command}
-    config = {"rootfs": {"diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}, "config": told}
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}
+    config = {"architecture": "amd64", "os": "linux", "rootfs": rootfs, "config": told}
     manifest = [{"Config": "c", "Layers": ["l"]}]
     parts = {"c": json.dumps(config).encode(), "l": layer, "manifest.json": json.dumps(manifest).encode()}
     (tmp_path / "image").write_bytes(tar(parts))
