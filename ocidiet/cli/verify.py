@@ -1,6 +1,9 @@
-"""`ocidiet verify`: finished images, made by whatever tool. Nothing is run, unpacked or written."""
+"""`ocidiet verify`: finished images, made by whatever tool. Nothing is run or unpacked."""
 
 from __future__ import annotations
+
+import os
+import time
 
 from ocidiet.cli import options, tell, write
 from ocidiet.errors import InputError, UsageError
@@ -30,9 +33,16 @@ def verify(given: options.Options, cwd: str) -> int:
             what = error.message.removeprefix(f"{path}: ")
             made = Verdict((Defect(ImagePath(""), "unreadable", what, error.hint),), (), 0, 0, (), ())
         verdicts.append((name, made))
-        if "--json" not in given:
+        if "--json" not in given and (made.defects or "--report" not in given):
             write(report.text(name, made))
             tell(made.notices, "--verbose" in given)
+    if "--report" in given:
+        output = commit.Output(HostPath(given["--report"][0]))
+        try:
+            output.write(os.fsencode(report.render(verdicts)))
+            output.publish(time.time_ns())
+        finally:
+            output.discard()
     if "--json" in given:
         write(report.render(verdicts))
     return 1 if any(made.defects for _, made in verdicts) else 0

@@ -289,6 +289,13 @@ def test_a_good_image_is_told_in_one_line(good: Path) -> None:
     assert ended.stdout.startswith(f"{good}: ok, 2 programs, 5 libraries, linux/amd64, glibc 2.")
 
 
+def test_a_report_leaves_only_defects_to_be_printed(good: Path, tmp_path: Path) -> None:
+    ended = ocidiet("verify", "--report", "verdicts", good, "absent.tar", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.startswith("absent.tar: 1 defect\n")
+    assert (tmp_path / "verdicts").read_text() == ocidiet("verify", "--json", good, "absent.tar", cwd=tmp_path).stdout
+
+
 def test_defects_are_told_with_their_hints(good: Path, tmp_path: Path) -> None:
     tree = Tree(shutil.copytree(good, tmp_path / "root", symlinks=True))
     older(tree)
