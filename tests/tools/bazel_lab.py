@@ -12,6 +12,7 @@ modules.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -34,7 +35,8 @@ SUITE = "sid"
 PACKAGES = (
     # libblake3-0: Debian's bazel needs it and does not say so; without it files are read the slow way.
     "gcc,g++,libc6-dev,zlib1g-dev,python3,bazel-bootstrap,bazel-platforms,bazel-features,bazel-skylib,bazel-rules-cc,"
-    "bazel-rules-java,bazel-rules-license,bazel-rules-pkg,bazel-rules-python,bazel-rules-shell,libblake3-0"
+    "bazel-rules-java,bazel-rules-license,bazel-rules-pkg,bazel-rules-python,bazel-rules-shell,libblake3-0,"
+    "strace,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross"
 )
 
 # Modules that Bazel 7's own tools depend on, for other platforms.
@@ -89,9 +91,9 @@ def cache() -> Path:
 def tree() -> Path:
     """A Debian tree with Bazel 7, made where there is none yet: about a minute and 1.3 GB."""
     need("mmdebstrap", "bwrap", root=True)
-    place = cache() / f"bazel-{SEVEN}"
+    place = cache() / f"bazel-{SEVEN}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}"
     if not place.exists():
-        new = place.with_suffix(f".{os.getpid()}")
+        new = place.with_name(f"{place.name}.{os.getpid()}")
         options = ["--mode=root", "--variant=apt", f"--include={PACKAGES}"]
         options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale")]
         # openjdk's postinst wants the directory that is left out.
@@ -146,6 +148,13 @@ class Lab:
                 text = "".join(f"{rule} = native.{rule}\n" for rule in rules.split())
                 (path / "defs.bzl").write_text(text + SHIM_EXTRA.get(name, ""))
                 yield f"--override_repository={path.parent.name}={path.parent}"
+            # All tests depend on it.
+            coverage = self.home / "shims/remote_coverage_tools"
+            coverage.mkdir()
+            (coverage / "WORKSPACE").touch()
+            generator = 'filegroup(name = "coverage_report_generator", visibility = ["//visibility:public"])\n'
+            (coverage / "BUILD").write_text(generator)
+            yield f"--override_repository=remote_coverage_tools={coverage}"
         else:
             yield from ("--lockfile_mode=off", "--noenable_workspace")
             for name, version in STUBS.items():

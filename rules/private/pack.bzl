@@ -1,0 +1,170 @@
+"""What the rules that pack have in common: attributes, and the tool's words for them."""
+
+load(":paths.bzl", "below_package", "is_library", "place", "shown", "spelled", "virtual")
+load(":root.bzl", "place_and_path", "root_of")
+load(":toolchain.bzl", "run_tool")
+
+_PLATFORMS = "//command_line_option:platforms"
+
+def _platform_impl(settings, attr):
+    return {_PLATFORMS: [attr.platform] if attr.platform else settings[_PLATFORMS]}
+
+to_platform = transition(implementation = _platform_impl, inputs = [_PLATFORMS], outputs = [_PLATFORMS])
+
+PACK_ATTRS = {
+    "base": attr.label(
+        allow_files = True,
+        doc = "The image that this one lies over: a tar of a root file system, an OCI layout or archive. Only what " +
+              "it lacks is packed.",
+    ),
+    "binaries": attr.label_keyed_string_dict(
+        allow_files = True,
+        doc = "Programs and shared libraries, each with its place in the image.",
+    ),
+    "extra_flags": attr.string_list(
+        doc = "More words for the tool: `ocidiet --help-all` lists them.",
+    ),
+    "extras": attr.label_keyed_string_dict(
+        allow_files = True,
+        doc = "More files, each with its place in the image; with a `/` at its end it is the directory. Of several " +
+              "files it is the directory in which they stand as they do below their package.",
+    ),
+    "package_dir": attr.string(
+        doc = "A directory in the image below which programs stand as they do in the build: `/app` for /app/PACKAGE/NAME, " +
+              "and /app/_solib_k8 for libraries that are found from there. Default: /usr/local/bin/NAME, and " +
+              "/usr/local/lib/NAME for a shared library.",
+    ),
+    "platform": attr.label(
+        doc = "The platform to build for. Default: that of the build.",
+    ),
+    "root": attr.label(
+        allow_files = True,
+        doc = "The root file system in which libraries are looked up that no target provides: an `ocidiet_root`, one " +
+              "tar or OCI layout, or files below their package. Default: `--@ocidiet//rules:root`, and that one's the " +
+              "C++ toolchain's sysroot.",
+    ),
+    "_allowlist_function_transition": attr.label(
+        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+    ),
+    "_root": attr.label(default = "//rules:root"),
+}
+
+def as_dict(labels):
+    """Labels with their places.
+
+    Args:
+      labels: a dict of them, a list of labels without places, or a select of dicts
+
+    Returns:
+      a value for a label_keyed_string_dict
+    """
+    return {label: "" for label in labels} if type(labels) == "list" else labels
+
+def _programs(target):
+    executable = target[DefaultInfo].files_to_run.executable
+    if executable:
+        return [executable]
+    files = target[DefaultInfo].files.to_list()
+    return [file for file in files if is_library(file.basename)] or (files if len(files) == 1 else [])
+
+def _binary(ctx, file, dest):
+    name = virtual(file.short_path)
+    if not dest and ctx.attr.package_dir:
+        dest = place("", name, ctx.attr.package_dir.rstrip("/"))
+    is_bare = is_library(file.basename)
+    return spelled(name) + ":" + place(dest, file.basename, "/usr/local/lib" if is_bare else "/usr/local/bin")
+
+def _binaries(ctx):
+    words = []
+    for target, dest in ctx.attr.binaries.items():
+        files = _programs(target)
+        if not files:
+            fail("%s: binaries: %s is neither a program nor a shared library" % (ctx.label, target.label))
+        if len(files) > 1 and dest and not dest.endswith("/"):
+            fail("%s: binaries: %s is several files: their place is a directory, %s/" % (ctx.label, target.label, dest))
+        words += [_binary(ctx, file, dest) for file in files]
+    return words
+
+def _extras(ctx):
+    words = []
+    for target, dest in ctx.attr.extras.items():
+        files = target[DefaultInfo].files.to_list()
+        for file in files:
+            name = file.basename
+            to = dest
+            if len(files) > 1:
+                name = below_package(file.short_path, file.owner.package) or name
+                to = dest.rstrip("/") + "/"
+            words.append(spelled(virtual(file.short_path)) + ":" + place(to, name, ""))
+    return words
+
+def _place_and_path(file):
+    return virtual(file.short_path) + "\t" + file.path + "\t" + shown(file.owner)
+
+def _root(ctx):
+    info = root_of(ctx.attr.root) if ctx.attr.root else root_of(ctx.attr._root)
+    if info.missing:
+        fail("%s: %s" % (ctx.label, info.missing))
+    return info
+
+def pack(ctx, words, outputs, mnemonic):
+    """Pack the rule's programs by one action.
+
+    Args:
+      ctx: of a rule with `PACK_ATTRS` and `TOOLCHAINS`
+      words: a list of pairs: an option, and its value or output (as `(format, File)` where the value holds more)
+      outputs: Files that the tool writes
+      mnemonic: of the action
+
+    Returns:
+      the execution requirements that what uses the outputs' inputs has
+    """
+    root = _root(ctx)
+    args = ctx.actions.args()
+    args.use_param_file("@%s", use_always = True)
+    args.set_param_file_format("multiline")
+    for option, value in words:
+        if type(value) == "tuple":
+            args.add(option)
+            args.add(value[1], format = value[0])
+        else:
+            args.add(option, value)
+    args.add_all(ctx.attr.extra_flags)
+    args.add_all("-b", _binaries(ctx))
+    args.add_all("-e", _extras(ctx))
+
+    base = ctx.files.base
+    if len(base) > 1:
+        fail("%s: base: %s is several files" % (ctx.label, ctx.attr.base.label))
+    args.add_all("--base", base, expand_directories = False)
+
+    own = []
+    for target in ctx.attr.binaries.keys():
+        own += [target[DefaultInfo].files, target[DefaultInfo].default_runfiles.files]
+    own += [target[DefaultInfo].files for target in ctx.attr.extras.keys()]
+    own = depset(transitive = own)
+
+    unused = ctx.actions.declare_file(ctx.label.name + ".unused")
+    args.add("--unused-inputs", unused)
+    args.add_all("--tree-files", own, map_each = _place_and_path, omit_if_empty = False)
+    beside = base
+    if root.archive:
+        args.add_all("--root", [root.archive], expand_directories = False)
+        beside = base + [root.archive]
+    else:
+        args.add_all("--root-files", root.entries, map_each = place_and_path, omit_if_empty = False)
+        if root.links:
+            args.add("--root-links", root.links)
+            beside = base + [root.links]
+    requirements = {"no-remote": "1"} if root.local else {}
+    run_tool(
+        ctx,
+        arguments = args,
+        execution_requirements = requirements,
+        inputs = depset(beside, transitive = [own, root.files]),
+        mnemonic = mnemonic,
+        outputs = outputs + [unused],
+        progress_message = "Packing image " + shown(ctx.label),
+        unused_inputs_list = unused,
+    )
+    return requirements

@@ -1,0 +1,5 @@
+#include "lib/greet.h"
+
+#include "lib/name.h"
+
+std::string greet() { return "Hello " + std::string(name()); }

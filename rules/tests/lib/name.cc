@@ -1,0 +1,3 @@
+#include "lib/name.h"
+
+const char *name() { return "World"; }

@@ -1,0 +1,1 @@
+int pre(void) { return 7; }

@@ -1,0 +1,8 @@
+#include <stdio.h>
+
+int top(void);
+
+int main(void) {
+  printf("shared %d\n", top());
+  return 0;
+}

@@ -1,0 +1,3 @@
+int dep(void);
+
+int top(void) { return dep(); }
