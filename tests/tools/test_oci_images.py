@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support import (
+    BASES,
     HELLO,
     MAIN,
     MERGED,
@@ -86,6 +87,20 @@ def test_podman_loads_and_runs_the_archive(made: Path, podman: Engine) -> None:
     assert podman.run("hello:1") == "Hello World\n"
 
 
+@pytest.mark.parametrize(
+    "source", ["oci:hello.oci:hello:1", "oci-archive:hello.oci.tar", "docker-archive:hello.oci.tar"]
+)
+def test_docker_runs_what_skopeo_brings(made: Path, docker: Engine, source: str) -> None:
+    need("skopeo")
+    socket = docker.env["DOCKER_HOST"]
+    place = f"docker-daemon:brought-{source.partition(':')[0]}:1"
+    words = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-daemon-host", socket, source, place]
+    done(words, made)
+    assert docker.run(place.partition(":")[2]) == "Hello World\n"
+    told = json.loads(done(["skopeo", "inspect", "--daemon-host", socket, place]))
+    assert (told["Architecture"], told["Labels"]) == (architecture(), {"a": "b"})
+
+
 def test_podman_runs_the_layout(made: Path, podman: Engine) -> None:
     name = podman("pull", "--quiet", f"oci:{made}/hello.oci:hello:1").strip()
     assert podman.run(name) == "Hello World\n"
@@ -102,6 +117,12 @@ def test_skopeo_reads_and_copies(made: Path, tmp_path: Path, source: str) -> Non
     places = [f"oci:{tmp_path}/out:x", f"oci-archive:{tmp_path}/out.oci.tar", f"docker-archive:{tmp_path}/out.tar:x:1"]
     for place in (*places, f"dir:{tmp_path}/dir"):
         done(["skopeo", "copy", "--quiet", "--insecure-policy", source, place], made)
+        copy = json.loads(done(["skopeo", "inspect", place.removesuffix(":x:1")]))
+        assert (copy["Architecture"], copy["Env"], copy["Labels"]) == (
+            told["Architecture"],
+            told["Env"],
+            told["Labels"],
+        )
     assert {(tmp_path / name).exists() for name in ("out.oci.tar", "out.tar", "dir/manifest.json")} == {True}
     copied, same = image_of(tmp_path / "out")
     assert same["rootfs"] == config["rootfs"]
@@ -109,16 +130,27 @@ def test_skopeo_reads_and_copies(made: Path, tmp_path: Path, source: str) -> Non
         assert copied["config"] == manifest["config"]
 
 
-def test_umoci_unpacks_what_runc_runs(made: Path, tmp_path: Path) -> None:
-    need("umoci", "runc", root=True)
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_umoci_unpacks_what_runtimes_run(made: Path, tmp_path: Path, runtime: str) -> None:
+    need("umoci", runtime, root=True)
     done(["umoci", "unpack", "--image", f"{made}/hello.oci:hello:1", tmp_path / "bundle"])
     path = tmp_path / "bundle/config.json"
     bundle = json.loads(path.read_bytes())
     bundle["process"]["terminal"] = False
     del bundle["process"]["rlimits"]
     path.write_text(json.dumps(bundle))
-    runc: list[str | Path] = ["runc", "--root", tmp_path / "runc", "run", "--bundle", tmp_path / "bundle"]
-    assert done([*runc, f"ocidiet-{os.getpid()}"]) == "Hello World\n"
+    # crun refuses to look at controllers of both versions.
+    alone = ["unshare", "--mount", "sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh"]
+    words: list[str | Path] = [
+        runtime,
+        "--root",
+        tmp_path / "state",
+        "run",
+        "--bundle",
+        tmp_path / "bundle",
+        f"ocidiet-{os.getpid()}",
+    ]
+    assert done([*alone, *words]) == "Hello World\n"
 
 
 def architecture() -> str:
@@ -374,14 +406,23 @@ def test_image_lies_over_its_base(bases: Path, tmp_path: Path, podman: Engine, b
     assert shown == "marker at run/marker\n"
 
 
-def test_files_over_a_base_are_those_that_add_gives(bases: Path, tmp_path: Path, docker: Engine) -> None:
-    outputs = ["--archive", f"{tmp_path}/hello.oci.tar", "--tag", "over:2"]
-    pack(bases, "--base", "docker.tar", *outputs, "-b", "hello:/usr/local/bin/hello")
-    pack(bases, "-t", f"{tmp_path}/hello.tar", "-b", "hello:/usr/local/bin/hello")
+@pytest.mark.parametrize("name", [name for name in BASES if name != "scratch"])
+def test_files_over_a_base_are_those_that_add_gives(tmp_path: Path, docker: Engine, name: str) -> None:
+    """However the base's directories are linked; and its own programs run."""
+    need("cc", "busybox")
+    cc(tmp_path / "hello")
+    builder = Builder(docker, tmp_path)
+    base = builder.base(base_tar(BASES[name], tmp_path))
+    docker("tag", base, "add-base:1")
+    docker("save", "--output", tmp_path / "docker.tar", "add-base:1")
+    outputs = ["--archive", "hello.oci.tar", "-t", "layer.tar", "--tag", "over:2"]
+    pack(tmp_path, "--base", "docker.tar", *outputs, "-b", "hello:/usr/local/bin/hello")
+    pack(tmp_path, "-t", "hello.tar", "-b", "hello:/usr/local/bin/hello")
     docker("load", "--input", tmp_path / "hello.oci.tar")
     assert docker.run("over:2") == "Hello World\n"
-    builder = Builder(docker, tmp_path)
-    added = builder.add(builder.base(bases / "base.tar"), tmp_path / "hello.tar")
+    shown = docker("run", "--rm", "--entrypoint", "/bin/busybox", *docker.run_options, "over:2", "ls", "-d", "/bin/sh")
+    assert shown == "/bin/sh\n"
+    added = builder.add(base, tmp_path / "hello.tar")
     assert ends(builder.export("over:2", "over.tar")) == ends(builder.export(added, "added.tar"))
 
 

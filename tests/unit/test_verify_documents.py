@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from ocidiet import oci
 from ocidiet.errors import InputError
@@ -401,6 +402,11 @@ ROWS: dict[str, tuple[Seed, tuple[str, str, str], Seed]] = {
         packed(compressed, ZSTD),
         ("layer 0", "media-type", f"gzip, and {ZSTD} says zstd"),
         packed(compressed, GZIP, 1),
+    ),
+    "zstd-declared-gzip": (
+        packed(zstandard.compress, GZIP),
+        ("layer 0", "media-type", f"zstd, and {GZIP} says gzip"),
+        packed(zstandard.compress, ZSTD),
     ),
     "annotations": (
         manifest("layers/0/annotations", {"a": 1}),
