@@ -64,10 +64,9 @@ missing is told, and ends them with exit status 1.
 
 usage: ocidiet verify IMAGE... [option]..
 Tells whether finished images are complete, whoever made them: loaders,
-libraries and their symbol versions, scripts, links, entries; and whether what
-their documents say is true. IMAGE is a root directory, a tar of one, an OCI
-layout or archive, or what `docker save` writes. Nothing is run or unpacked.
-Exit status 1 if one has a defect.
+libraries and their symbol versions, scripts, links, entries, what documents
+say. IMAGE is a root directory, a tar of one, an OCI layout or archive, or what
+`docker save` writes. Nothing is run. Exit status 1 if one has a defect.
       --platform OS/ARCH     of an image for several
 Options: --json; --report FILE, which the JSON goes to, and only defects are
 printed; -v, for what is no defect too; --library-path, --preload, --hwcaps and
