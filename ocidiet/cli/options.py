@@ -168,10 +168,11 @@ def _one(options: Options, name: str, default: str = "") -> str:
     return options.get(name, [default])[0]
 
 
-def root_image(options: Options) -> HostPath | None:
-    """As `Request.root_image`."""
+def root_image(options: Options, declared: bool) -> HostPath | None:
+    """As `Request.root_image`. What is no declared input may be hostile: no path that leads through it is asked for."""
     path = _one(options, "--root")
-    return HostPath(path) if path and (os.path.isfile(path) or os.path.isfile(f"{path}/oci-layout")) else None
+    is_layout = declared and os.path.lexists(f"{path}/oci-layout")
+    return HostPath(path) if is_layout or os.path.isfile(path) else None
 
 
 def root(options: Options) -> HostPath:
@@ -262,7 +263,7 @@ def request(options: Options, cwd: str) -> Request:
         layers = of_build.layers(options)
         if not options.keys().isdisjoint(_OF_BUILD):
             declared, cwd = of_build.declared(options), TREE
-    whole = root_image(options) if "--root" in options else None
+    whole = root_image(options, declared is not None) if "--root" in options else None
     sources = {name: tuple([source(text, cwd) for text in options.get(name, ())]) for name in _SOURCES}
     if not any(sources.values()) and "--destdir" not in options:
         raise UsageError("nothing to put into the image: neither -b, -e nor --destdir")

@@ -179,13 +179,16 @@ def _named(
     from ocidiet import fs
 
     host: fs.Root
-    if wanted.declared is None and wanted.root_image is None:
+    image = wanted.root_image
+    if wanted.root and fs.DiskRoot(wanted.root, fs.Record()).look("/oci-layout").kind != "absent":
+        image = wanted.root
+    if wanted.declared is None and image is None:
         host = fs.DiskRoot("", record)
         root: fs.Root = fs.DiskRoot(wanted.root, record) if wanted.root else host
     else:
         from ocidiet.cli import roots
 
-        host, root = roots.roots(wanted, record)
+        host, root = roots.roots(wanted, record, image)
     staged: list[Extra] = []
     if wanted.destdir is not None:
         from ocidiet import extras

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from ocidiet.model import Lookup, Request
 
 
-def roots(wanted: Request, record: Record) -> tuple[Root, Root]:
-    """Where `-b` and `-e` are looked up, and where all else is. Raises `InputError`."""
+def roots(wanted: Request, record: Record, image: HostPath | None) -> tuple[Root, Root]:
+    """Where `-b` and `-e` are looked up, and where all else is: perhaps in an `image`. Raises `InputError`."""
     root: Root
     declared = wanted.declared
-    if wanted.root_image is not None:
+    if image is not None:
         from ocidiet.fs.image import open_image
 
-        path = wanted.root_image if declared is not None else os.path.join(wanted.search.cwd, wanted.root_image)
+        path = image if declared is not None else os.path.join(wanted.search.cwd, image)
         root = open_image(HostPath(path), record)
         # As a directory would be read: it is no finished image, where nothing runs any more.
         root.is_sysroot = True

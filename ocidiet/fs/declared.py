@@ -8,13 +8,11 @@ file executable: so programs, libraries and scripts are known by their bytes, an
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 
 from ocidiet.errors import InputError
 from ocidiet.fs import MAX_LINKS, Look, OpenFile, Record, Root
-from ocidiet.fs.disk import THROUGH_FLAGS, identity
+from ocidiet.fs.disk import THROUGH_FLAGS
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Walk, below
 
 if TYPE_CHECKING:
@@ -22,11 +20,6 @@ if TYPE_CHECKING:
 
 _COMPARE_BYTES = 1 << 20
 _MAX_LISTING_BYTES = 64 << 20
-_WHAT = {
-    errno.ENOENT: "is declared, and not there",
-    errno.ENOTDIR: "is declared, and not there",
-    errno.EISDIR: "is a directory: the files in it are what must be declared",
-}
 
 
 def lines(path: HostPath) -> list[str]:
@@ -43,36 +36,23 @@ def lines(path: HostPath) -> list[str]:
 
 
 class DeclaredRecord(Record):
-    """Of files that are opened through links: what was opened is an input, and all of it."""
+    """Of files that are all opened through links."""
 
     through = True
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened: dict[HostPath, tuple[File, bool]] = {}
+        self._known: dict[HostPath, tuple[File, bool]] = {}
         self._by_size: dict[int, list[File]] = {}
 
-    def open(self, path: HostPath) -> tuple[File, bool]:
+    def declared(self, path: HostPath) -> tuple[File, bool]:
         """The file at the end of `path`, and whether its bytes are a program's, a library's or a script's: then
         equal bytes are one file, the first that was opened. Raises `InputError`."""
-        known = self._opened.get(path)
+        known = self._known.get(path)
         if known is None:
-            try:
-                fd = os.open(path, THROUGH_FLAGS)
-                try:
-                    st = os.fstat(fd)
-                    if not stat.S_ISREG(st.st_mode):
-                        raise OSError(errno.EISDIR if stat.S_ISDIR(st.st_mode) else errno.EINVAL, "is no file")
-                    head = os.pread(fd, 4, 0)
-                finally:
-                    os.close(fd)
-            except OSError as error:
-                what = f"cannot be read: {(error.strerror or '').lower()}"
-                raise InputError(path, _WHAT.get(error.errno or 0, what)) from error
-            self.read(path)
-            file = File(path, identity(st), False, linked=True)
+            file, head = self.open(path)
             starts = head == b"\x7fELF" or head[:2] == b"#!"
-            known = self._opened[path] = (self._same(file) if starts else file, starts)
+            known = self._known[path] = (self._same(file) if starts else file, starts)
         return known
 
     def _same(self, file: File) -> File:
@@ -87,13 +67,6 @@ class DeclaredRecord(Record):
                     return other
         alike.append(file)
         return file
-
-    def recheck(self) -> None:
-        """As `Record.recheck`."""
-        super().recheck()
-        for path, (file, _) in self._opened.items():
-            if file.path == path:
-                OpenFile(file).__exit__()
 
 
 class DeclaredRoot(Root):
@@ -157,7 +130,7 @@ class DeclaredRoot(Root):
         opened = self._files.get(path)
         if opened is None:
             return Look("dir" if self._is_directory(path) else "absent")
-        file, starts = self._record.open(opened)
+        file, starts = self._record.declared(opened)
         executable = path in self._executable if self._executable else starts
         return Look("file", file=File._make((*file[:2], executable, *file[3:])))
 
@@ -202,31 +175,6 @@ def told_links(listing: HostPath) -> tuple[dict[str, str], frozenset[str]]:
         else:
             executable.append(place)
     return links, frozenset(executable)
-
-
-class Through(Root):
-    """A declared directory whose files are links of a sandbox: an OCI layout, which has none of its own."""
-
-    def __init__(self, directory: HostPath, record: DeclaredRecord) -> None:
-        super().__init__()
-        self._directory = directory
-        self._record = record
-
-    def look(self, path: str) -> Look:
-        here = HostPath(self._directory + path)
-        if os.path.isdir(here):
-            return Look("dir")
-        return Look("file", file=self._record.open(here)[0]) if os.path.exists(here) else Look("absent")
-
-    def host_path(self, path: str) -> HostPath:
-        """Where the machine has `path`."""
-        return HostPath(self._directory + path)
-
-
-def named(path: HostPath, record: Record) -> Root | File:
-    """The declared directory or file at `path`. Raises `InputError`."""
-    assert isinstance(record, DeclaredRecord)
-    return Through(path, record) if os.path.isdir(path) else record.open(path)[0]
 
 
 class MountedRoot(Root):

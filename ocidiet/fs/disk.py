@@ -187,6 +187,7 @@ class Record:
         self._read: dict[HostPath, None] = {}
         self._listed: dict[HostPath, None] = {}
         self._trees: set[HostPath] = set()
+        self._opened: dict[HostPath, File] = {}
 
     def look(self, path: HostPath, held: Held | None = None) -> Look:
         """lstat(2) and, for a link, readlink(2); with `held`, inside its root."""
@@ -216,6 +217,25 @@ class Record:
         state = self._seen[path] = identity(st)
         file = File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
         return Look._make(("link" if is_link else "file", target, file, ""))
+
+    def open(self, path: HostPath) -> tuple[File, bytes]:
+        """The file at the end of `path`, through whatever links: an input. With its first four bytes. Raises
+        `InputError`."""
+        try:
+            fd = os.open(path, THROUGH_FLAGS)
+            try:
+                st = os.fstat(fd)
+                if not stat.S_ISREG(st.st_mode):
+                    raise InputError(path, REASONS["dir" if stat.S_ISDIR(st.st_mode) else "special"])
+                head = os.pread(fd, 4, 0)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            what = REASONS.get(_KINDS.get(error.errno or 0, "")) or f"cannot be read: {error.strerror}"
+            raise InputError(path, what) from error
+        file = self._opened[path] = File(path, identity(st), bool(st.st_mode & 0o111), linked=True)
+        self._read[path] = None
+        return file, head
 
     def read(self, path: HostPath) -> None:
         """The file at `path`, or the link that leads to it, is an input."""
@@ -256,6 +276,8 @@ class Record:
 
     def recheck(self) -> None:
         """Raise `InputChanged` for anything that now answers otherwise than when it was asked."""
+        for file in self._opened.values():
+            OpenFile(file).__exit__()
         for path, was in self._seen.items():
             try:
                 now = identity(os.lstat(path))

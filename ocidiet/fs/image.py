@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 
 from ocidiet.errors import InputError, shown
-from ocidiet.fs import MAX_LINKS, DiskRoot, Look, OpenFile, Root
+from ocidiet.fs import MAX_LINKS, Look, OpenFile, Root
 from ocidiet.fs.archive import members
+from ocidiet.fs.named import named
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, NamedTuple
 
 if TYPE_CHECKING:
@@ -107,12 +108,7 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
     from ocidiet.fs import layout
     from ocidiet.fs.unpack import Unpacker
 
-    if record.through:
-        from ocidiet.fs.declared import named
-
-        there = named(path, record)
-    else:
-        there = _named(path, record)
+    there = named(path, record)
     if isinstance(there, Root):
         if there.walk("/index.json").file is None:
             return there
@@ -122,17 +118,6 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
     unpacker = Unpacker(path)
     root = ImageRoot(path, [unpacker.plain(there)])
     return layout.image(root, path, platform, unpacker) or root
-
-
-def _named(path: HostPath, record: Record) -> Root | File:
-    disk = DiskRoot("", record)
-    walk = disk.walk(path)
-    if walk.kind == "dir":
-        return DiskRoot(walk.real.rstrip("/"), record)
-    if walk.file is None:
-        raise InputError(path, walk.reason)
-    disk.use(walk)
-    return walk.file
 
 
 class _Node:

@@ -362,8 +362,8 @@ def test_all_missing_files_are_told_at_once(action: Action, said: Any) -> None:
 @pytest.mark.parametrize(
     ("break_it", "what"),
     [
-        (Path.unlink, "is declared, and not there"),
-        (lambda path: (path.unlink(), path.mkdir()), "is a directory: the files in it are what must be declared"),
+        (Path.unlink, "no such file"),
+        (lambda path: (path.unlink(), path.mkdir()), "is a directory"),
     ],
     ids=["absent", "directory"],
 )
@@ -747,3 +747,27 @@ def test_a_file_of_words_has_to_be_there(capfd: pytest.CaptureFixture[str], monk
     monkeypatch.setattr(cli, "_catch_signals", lambda: None)
     assert cli.main(["@/no"]) == 1
     assert capfd.readouterr().err == "ocidiet: error: /no: cannot be read: No such file or directory\n"
+
+
+# Verifying what a build system made ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["tar", "layout"])
+def test_an_image_is_verified_through_a_sandbox_s_links(said: Any, sysroot: Path, kind: str) -> None:
+    (sysroot / "usr/bin/hard").unlink()
+    (sysroot / "usr/bin/tool").write_bytes(program("libnone.so"))
+    image = root_words(kind, sysroot)[1]
+    assert said("verify", image, "--report", "r.json") == (1, "")
+    (found,) = json.loads(Path("r.json").read_text())["images"]
+    defects = [defect["file"] for defect in found["defects"] if defect["kind"] == "library"]
+    assert (found["image"], found["programs"], defects) == (image, 1, ["usr/bin/tool"])
+
+
+def test_of_a_good_image_only_the_report_is_written(
+    action: Action, capfd: pytest.CaptureFixture[str], sysroot: Path
+) -> None:
+    del action
+    image = root_words("tar", sysroot)[1]
+    assert cli.main(["verify", image, "--report", "r.json"]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert [found["ok"] for found in json.loads(Path("r.json").read_text())["images"]] == [True]
