@@ -68,9 +68,8 @@ libraries and their symbol versions, scripts, links, entries, what documents
 say. IMAGE is a root directory, a tar of one, an OCI layout or archive, or what
 `docker save` writes. Nothing is run. Exit status 1 if one has a defect.
       --platform OS/ARCH     of an image for several
-Options: --json; --report FILE, which the JSON goes to, and only defects are
-printed; -v, for what is no defect too; --library-path, --preload, --hwcaps and
---dlopen, for what its loaders are told.
+Options: --json; --report FILE, the same to a file: only defects are printed;
+-v, for what is no defect too; --library-path, --preload, --hwcaps, --dlopen.
 """
 
 INDEX = """\
