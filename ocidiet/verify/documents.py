@@ -87,6 +87,7 @@ class _Judged:
         self._setup = setup
         self._machines = machines
         self._documents = {document.role: document for document in setup.documents}
+        self._hashes: dict[tuple[object, ...], str] = {}
         self.defects: list[Defect] = []
         self.notices: list[Notice] = []
 
@@ -101,7 +102,7 @@ class _Judged:
         algorithm, _, digest = blob.digest.partition(":")
         if algorithm not in ("sha256", "sha512"):
             self._add(blob.named_by, "document", f"{blob.at}: {shown(blob.digest)} is no digest by sha256 or sha512")
-        elif _hashed(blob.file, algorithm) != digest:
+        elif self._hashed(blob.file, algorithm) != digest:
             what = "its bytes have another digest" if blob.told else f"{where}: the unpacked layer has another digest"
             self._add(blob.digest, "digest", what, _AGAIN)
         if blob.told:
@@ -110,6 +111,14 @@ class _Judged:
                 self._add(blob.named_by, "document", f"{blob.at}.size: {_missing(size, 'no number')}")
             elif size != there:
                 self._add(blob.digest, "size", f"has {there} bytes, and {where} says {size}", _AGAIN)
+
+    def _hashed(self, file: File, algorithm: str) -> str:
+        # A layer that is not compressed is named twice.
+        key = (algorithm, file.identity, file.offset_bytes)
+        known = self._hashes.get(key)
+        if known is None:
+            known = self._hashes[key] = _hashed(file, algorithm)
+        return known
 
     def layer(self, stored: Stored) -> None:
         """Its media type says how it is compressed."""

@@ -484,6 +484,25 @@ def test_seeded_defect_is_found_and_its_twin_is_sound(
     assert bad.found(tmp_path) == [defect]
 
 
+def test_layout_of_a_directory_lacks_its_file(tmp_path: Path) -> None:
+    """It is still told from a root: what it holds is an image."""
+    for name, data in Image().files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    for expected in ([], [("oci-layout", "document", "absent")]):
+        verdict = judge(open_image(HostPath(str(tmp_path)), Record()), Search(HostPath("/")))
+        assert [one[:3] for one in verdict.defects] == expected
+        (tmp_path / "oci-layout").unlink(missing_ok=True)
+
+
+def test_name_that_is_not_there_is_told_and_no_defect(tmp_path: Path) -> None:
+    image = Image()
+    index("manifests/0/annotations", GONE)(image)
+    assert image.found(tmp_path) == []
+    verdict = judge(open_image(HostPath(f"{tmp_path}/image"), Record()), Search(HostPath("/")))
+    assert [one.text for one in verdict.notices] == [f"index.json: manifests[0] has no name ({REF_NAME})"]
+
+
 def places(value: object) -> list[list[str | int]]:
     """Where values are in a document."""
     found: list[list[str | int]] = []
