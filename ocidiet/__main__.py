@@ -18,9 +18,8 @@ def run():  # type: ignore[no-untyped-def]
 
     if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until main() has its own: no traceback
-    import os
-
     from ocidiet.cli import main
+    from ocidiet.system import os
 
     # All output has left through os.write: what remains would be to take the interpreter apart, in
     # a millisecond that every build would wait for.

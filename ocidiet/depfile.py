@@ -14,10 +14,9 @@ vain forces a run as soon as it exists.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import UnencodableName
 from ocidiet.model import TYPE_CHECKING, DepName, below
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,10 +7,10 @@ byte order; written is the present one.
 
 from __future__ import annotations
 
-import os
 import struct
 
 from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,9 +6,8 @@ opened counts as used whatever came of it: its bytes had a part in the answer.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.model import TYPE_CHECKING
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

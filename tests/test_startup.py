@@ -23,9 +23,11 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = "__future__ _collections _collections_abc _stat errno fcntl gc genericpath os os.path posixpath stat"
+STANDARD = "__future__ _collections _stat errno fcntl gc"
 MODEL = "ocidiet.model ocidiet.model.base ocidiet.model.loading"
-COMMON = f"{STANDARD} ocidiet ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors {MODEL}"
+# What `system` leaves to it.
+OS = "_collections_abc genericpath os os.path posixpath stat"
+COMMON = f"{STANDARD} ocidiet ocidiet.system ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors {MODEL}"
 WALK = (
     f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
     " ocidiet.ldcache ocidiet.search ocidiet.search.glibc"
@@ -58,11 +60,11 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["-t", "i.tar", "-b", "hello:/hello"], JOB),
         (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
-        (["-t", "i.tar", "--archive", "a.tar", "--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE}"),
+        (["-t", "i.tar", "--archive", "a.tar", "--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE} {OS}"),
         (["list", "/bin/sh"], SHOW),
         (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
         (["verify", "."], VERIFY),
-        (["@params"], DECLARED),
+        (["@params"], f"{DECLARED} {OS}"),
     ],
     ids=["version", "help", "job", "depfile", "verbose", "image", "list", "tree", "verify", "declared"],
 )

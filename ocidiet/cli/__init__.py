@@ -6,13 +6,13 @@ apart, `pack` is the chain, `show` the verbs, `texts` what `--help` prints; this
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ocidiet import __version__
 from ocidiet.cli import options
 from ocidiet.errors import MissingLibraries, OcidietError, OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     import signal as _signal

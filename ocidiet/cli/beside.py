@@ -3,10 +3,9 @@ which declared inputs were not read."""
 
 from __future__ import annotations
 
-import os
-
 from ocidiet import commit
 from ocidiet.model import TYPE_CHECKING, Tree
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.cli.pack import Laid

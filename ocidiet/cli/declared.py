@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.declared import TREE, Declared
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.cli.options import Options

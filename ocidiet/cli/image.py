@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ocidiet.cli.options import OF_IMAGE
 from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.oci import Setting, Wanted
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.cli.options import Options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ocidiet import oci
@@ -16,6 +15,7 @@ from ocidiet.errors import InputError, UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer, Platform
 from ocidiet.oci.layout import Layout
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.fs.image import Blob

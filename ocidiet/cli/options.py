@@ -5,10 +5,9 @@ By hand: argparse's import costs as much as Python's own start, on every run of 
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import UsageError, shown
 from ocidiet.model import LAYOUTS, TYPE_CHECKING, HostPath, ImagePath, Places, Priority, Request, Search, Source
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +176,9 @@ def root_image(options: Options, declared: bool) -> HostPath | None:
 
 def root(options: Options) -> HostPath:
     """As `Request.root`. Raises `UsageError`."""
-    path = _one(options, "--root", "/")
+    if "--root" not in options:
+        return HostPath("")
+    path = _one(options, "--root")
     if not os.path.isdir(path):
         raise UsageError(f"--root {shown(path)}: no such directory")
     real = os.path.realpath(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import MissingLibraries, UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, NamedTuple, Places, Request, Source, below
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import UndeclaredFiles
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.fs.declared import BuildFiles, DeclaredRecord, DeclaredRoot, MountedRoot, told_links
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.declared import TREE
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.model import Lookup, Request

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ocidiet.cli import options, tell, write
 from ocidiet.errors import MissingLibraries, UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Rule, below
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

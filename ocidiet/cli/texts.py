@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet import __version__
 from ocidiet.errors import UsageError
 from ocidiet.model import TYPE_CHECKING
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.cli.options import Options

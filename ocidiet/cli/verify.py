@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ocidiet.cli import options, tell, write
 from ocidiet.errors import InputError, UsageError
 from ocidiet.model import Defect, HostPath, ImagePath, Verdict
+from ocidiet.system import os
 
 
 def verify(given: options.Options, cwd: str) -> int:

@@ -5,10 +5,9 @@ Law: execve(2), "Interpreter scripts", and Linux's fs/binfmt_script.c; env(1) of
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError
 from ocidiet.model import NamedTuple
+from ocidiet.system import os
 
 # BINPRM_BUF_SIZE: the kernel looks no further.
 MAX_BYTES = 256

@@ -6,13 +6,13 @@ while its writer lives (flock(2)), so that the next run can tell what a killed o
 
 from __future__ import annotations
 
+import _stat as stat
 import errno
 import fcntl
-import os
-import stat
 
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, Identity
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.model import HostPath
@@ -86,8 +86,8 @@ class Output(Stream):
                 raise failed(path, error) from error
         self.target = target
         """`path` behind all links."""
-        directory, base = os.path.split(target)
-        self._directory = directory or "."
+        directory, slash, base = target.rpartition("/")
+        self._directory = f"{directory}{slash}" or "./"
         self._prefix = f".{os.fsdecode(os.fsencode(base)[:200])}."
         self._temporary = ""
 
@@ -109,7 +109,7 @@ class Output(Stream):
             return  # what is wrong with it, making a file there will tell
         for name in names:
             if name.startswith(self._prefix) and name.endswith(_SUFFIX):
-                path = os.path.join(self._directory, name)
+                path = self._directory + name
                 try:
                     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
                 except OSError:
@@ -126,7 +126,7 @@ class Output(Stream):
         count = 0
         while True:
             # The name first: a signal may come between any two of these calls.
-            self._temporary = os.path.join(self._directory, f"{self._prefix}{os.getpid()}-{count}{_SUFFIX}")
+            self._temporary = f"{self._directory}{self._prefix}{os.getpid()}-{count}{_SUFFIX}"
             try:
                 self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
                 try:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import _thread
 import fcntl
 import hashlib
-import os
 
 from ocidiet.commit import Output, failed, identity
 from ocidiet.commit.state import SUFFIX
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.oci import Digest
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ and written in their order. zstd: the library's own threads, whose number change
 from __future__ import annotations
 
 import _thread
-import os
 import zlib
 from _queue import SimpleQueue
 
 from ocidiet.errors import UsageError
 from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from types import ModuleType

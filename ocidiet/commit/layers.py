@@ -7,11 +7,11 @@ costs the layer's writing. A layer counts as standing while its file is in the v
 from __future__ import annotations
 
 import hashlib
-import os
 
 from ocidiet.commit.state import LAYER_WORD
 from ocidiet.model import TYPE_CHECKING, HostPath, Identity, NamedTuple
 from ocidiet.model.oci import Digest
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

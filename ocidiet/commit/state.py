@@ -10,11 +10,10 @@ shortly before it was looked at that its next change could get the same time (as
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.commit import LONG_NS, Output, identity, unchanging
 from ocidiet.errors import OutputError
 from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ Law: UAPI Group Specifications, "ELF dlopen metadata".
 from __future__ import annotations
 
 import json
-import os
 
 from ocidiet.errors import BadElf
 from ocidiet.model import Dlopen, Priority
+from ocidiet.system import os
 
 
 def dlopen_note(text: bytes) -> tuple[Dlopen, ...]:

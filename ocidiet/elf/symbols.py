@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.elf import (
     DT_GNU_HASH,
     DT_HASH,
@@ -18,6 +16,7 @@ from ocidiet.elf import (
     struct_of,
 )
 from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

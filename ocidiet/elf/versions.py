@@ -6,11 +6,10 @@ so that no names of versions are read until something is amiss.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.elf import struct_of
 from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING, ElfFacts, Versions
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     import struct

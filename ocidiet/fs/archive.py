@@ -7,10 +7,9 @@ is damaged is an error, never a shorter archive.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError, shown
 from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,12 +8,11 @@ file executable: so programs, libraries and scripts are known by their bytes, an
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError
 from ocidiet.fs import MAX_LINKS, Look, OpenFile, Record, Root
 from ocidiet.fs.disk import THROUGH_FLAGS
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Walk, below
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

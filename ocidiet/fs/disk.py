@@ -5,12 +5,12 @@ A file is known by its `Identity` from the first look on: one that differs later
 
 from __future__ import annotations
 
+import _stat as stat
 import errno
-import os
-import stat
 
 from ocidiet.errors import InputChanged, InputError
 from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, below
+from ocidiet.system import os
 
 MAX_HELD = 64
 

@@ -8,13 +8,12 @@ link's place hides it. A hard link is a second name in the index.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError, shown
 from ocidiet.fs import MAX_LINKS, Look, OpenFile, Root
 from ocidiet.fs.archive import members
 from ocidiet.fs.named import named
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,13 +6,12 @@ the Docker image specification v1.2. Where an archive is both, the index counts.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError, shown
 from ocidiet.fs import DiskRoot, OpenFile
 from ocidiet.fs.image import Blob, Document, ImageRoot, Setup, Stored
 from ocidiet.fs.unpack import Unpacker
 from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError
 from ocidiet.fs import DiskRoot, Look, Record, Root
 from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.model import File

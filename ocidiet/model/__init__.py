@@ -8,8 +8,6 @@ from an ELF file are decoded with `os.fsdecode`, so that any byte survives.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
 from ocidiet.model.loading import (
     Closure,
@@ -29,6 +27,7 @@ from ocidiet.model.loading import (
     Rule,
     Versions,
 )
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.model.declared import Declared

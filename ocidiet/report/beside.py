@@ -6,10 +6,9 @@ the machine.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.model import TYPE_CHECKING, Rule
 from ocidiet.report.data import told
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.model import Closure, Tree

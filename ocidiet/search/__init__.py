@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.fs import OpenFile
 from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Config, NamedTuple, Rule
 from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, inherited, tokens
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

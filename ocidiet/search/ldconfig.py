@@ -7,10 +7,9 @@ alone whose names begin as the one that is asked for, where a SONAME unlike its 
 
 from __future__ import annotations
 
-import os
-
 from ocidiet import ldconf
 from ocidiet.model import TYPE_CHECKING, ElfFacts
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from ocidiet import ldconf
 from ocidiet.errors import OcidietError
 from ocidiet.model import TYPE_CHECKING, Config, Lookup, Object, Probe, Rule
 from ocidiet.search.glibc import Passed, origin
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -6,8 +6,6 @@ tree leaves the checkout's path behind. How links between directories are spelle
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.errors import InputError, PlaceConflict
 from ocidiet.fs import MAX_LINKS, made
 from ocidiet.ldcache import CacheEntry, render
@@ -30,6 +28,7 @@ from ocidiet.model import (
     below,
 )
 from ocidiet.search import moved
+from ocidiet.system import os
 from ocidiet.tree.askers import asked, askers_of, place_in, skip_defaults, told
 from ocidiet.tree.layout import Layout, end, layout_of, normal
 

@@ -8,9 +8,8 @@ directories above its entries, as an engine would make them with rights of its o
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.model import TYPE_CHECKING, ImagePath, Rule, Tree, below
+from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

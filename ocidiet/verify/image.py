@@ -7,13 +7,12 @@ program here asks for may have its own from whoever opens it.
 
 from __future__ import annotations
 
-import os
-
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, lacking, shown
 from ocidiet.fs import OpenFile
 from ocidiet.fs.image import Flaw, ImageRoot, Odd
 from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Lookup, Notice, Program, Rule, Search, Verdict
+from ocidiet.system import os
 from ocidiet.verify import Judge, number
 
 if TYPE_CHECKING:

@@ -4,22 +4,22 @@ Stands beside a copy of the package, which `bench.py` makes; starts and ends as 
 """
 
 import gc
-import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from ocidiet import closure, fs, model
-
 gc.disable()
+sys.path.insert(0, __file__.rpartition("/")[0])
+
+from ocidiet import closure, fs, model  # noqa: E402
+from ocidiet.system import os  # noqa: E402
+
 root = fs.DiskRoot("", fs.Record())
 search = model.Search(model.HostPath(os.getcwd()))
 named = [(path, root.walk(path)) for path in sys.argv[1:]]
-reals = {
-    found.walk.real
+found = {
+    id(one): one
     for program in closure.Resolver(root, closure.Facts(), search).resolve(named).programs
-    for found in (program.main, program.interp, *program.objects)
-    if found is not None
+    for one in (program.main, program.interp, *program.objects)
+    if one is not None
 }
-print("\n".join(sorted(reals)), flush=True)
+print("\n".join(sorted({one.walk.real for one in found.values()})), flush=True)
 os._exit(0)
