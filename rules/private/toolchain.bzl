@@ -5,6 +5,9 @@ _TYPE = Label("//rules:toolchain_type")
 # Bazel 4 takes no Label here.
 TOOLCHAINS = [str(_TYPE)]
 
+# From Bazel 6 on an action may say which toolchain it takes its platform from; before there was but one platform.
+_OF_TOOLCHAIN = {"toolchain": _TYPE} if hasattr(native, "module_name") else {}
+
 # As Bazel's own, and the same on all machines.
 _PATH = "/bin:/usr/bin:/usr/local/bin"
 
@@ -130,5 +133,5 @@ def run_tool(ctx, arguments, execution_requirements, **kwargs):
         tools = tool.tools,
         env = tool.env,
         execution_requirements = dict(execution_requirements, **{"supports-path-mapping": "1"}),
-        **kwargs
+        **dict(kwargs, **_OF_TOOLCHAIN)
     )
