@@ -125,6 +125,19 @@ class DeclaredRoot(Root):
                 known = self._looks[path] = self._here(path)
         return known
 
+    def use_one(self, path: str) -> None:
+        """A link whose own name is declared has the bytes under it, too: they tell when it leads elsewhere by now."""
+        if path in self._links and path in self._files:
+            end = self.walk(path).file
+            if end is not None and self._record.declared(self._files[path])[0].identity != end.identity:
+                what = f"is not {self._links[path]} any more, to which its listing has it as a link"
+                hint = "the listing is older than the root: bazel fetch --force, or bazel sync, makes it anew"
+                raise InputError(self._files[path], what, hint)
+
+    def use(self, walk: Walk) -> None:
+        for hop in walk.hops:
+            self.use_one(hop.path)
+
     def _here(self, path: str) -> Look:
         opened = self._files.get(path)
         if opened is None:

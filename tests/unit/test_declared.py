@@ -235,6 +235,17 @@ def test_the_root_s_links_are_what_is_told_of_them(
     assert found == names
 
 
+def test_a_link_that_leads_elsewhere_by_now_is_an_error(action: Action, said: Any) -> None:
+    words = action.declare("--tree-files", {"app": program("libz.so.1")})
+    older = make(soname="libz.so.1", needed=["libc.so.6"])
+    files = {INTERP: LOADER, "/usr/lib64/libz.so.1": LIBZ, "/usr/lib64/libz.so.1.2": older, "/usr/lib64/libz.so": LIBZ}
+    words += action.declare("--root-files", files)
+    Path("links").write_text("/usr/lib64/libz.so\tlibz.so.1.2\n/usr/lib64/libz.so.1\tlibz.so.1.2\n")
+    code, told = said("-t", "o.tar", "-b", "app:/app", *words, "--root-links", "links")
+    what = "is not libz.so.1.2 any more, to which its listing has it as a link"
+    assert (code, told.splitlines()[0]) == (1, f"ocidiet: error: root/usr/lib64/libz.so.1: {what}")
+
+
 def test_what_is_told_to_be_executable_is_and_nothing_else(action: Action, said: Any) -> None:
     words = action.declare("--root-files", {"/bin/data": b"", "/bin/tool": make(dynamic=False), "/lib/l.so": make()})
     Path("links").write_text("/bin/data\n/bin/tool\n/bin/x\ttool\n")
