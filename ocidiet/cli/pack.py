@@ -145,6 +145,10 @@ def _laid_out(wanted: Request, record: fs.Record, facts: closure.Facts) -> Laid:
     root, binaries, libraries, added = _named(wanted, record, facts)
     resolver = closure.Resolver(root, facts, wanted.search)
     programs, closed, missing = _resolved(resolver, binaries, libraries, added)
+    if wanted.declared is not None and closed.notices:
+        from ocidiet.cli import roots
+
+        closed = roots.spelled(closed)
     base: fs.Root | None = verify.MergedRoot() if wanted.places.layout == "merged" else None
     layer: Tree | None = None
     below_it: ImageRoot | None = None

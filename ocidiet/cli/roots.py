@@ -5,7 +5,7 @@ from __future__ import annotations
 from ocidiet.errors import UndeclaredFiles
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.fs.declared import BuildFiles, DeclaredRecord, DeclaredRoot, MountedRoot, told_links
-from ocidiet.model import TYPE_CHECKING, HostPath
+from ocidiet.model import TYPE_CHECKING, Closure, HostPath, Notice
 from ocidiet.model.declared import TREE
 from ocidiet.system import os
 
@@ -36,6 +36,12 @@ def roots(wanted: Request, record: Record, image: HostPath | None) -> tuple[Root
         return root, root
     host = DiskRoot("", record)
     return host, MountedRoot(root, host, wanted.places.build_tree) if wanted.places.build_tree is not None else root
+
+
+def spelled(closed: Closure) -> Closure:
+    """`closed` with notices in the build's words."""
+    notices = [Notice(told.text.replace(f"{TREE}/", ""), told.warning) for told in closed.notices]
+    return Closure(closed.programs, tuple(notices))
 
 
 def refused(missing: dict[str, list[Lookup]], root: Root, wanted: Request) -> UndeclaredFiles:

@@ -278,7 +278,7 @@ class _Builder:
         found = next(iter(self.cached.values()))
         if not self.layout.has_cache:
             raise InputError(
-                found.path,
+                self.root.spell(found.path),
                 "only an ld.so.cache could tell the image's loader of it, and a base image may have its own",
                 "write the image with --layout scratch, or link what needs the library with an rpath",
             )

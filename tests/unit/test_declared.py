@@ -357,6 +357,16 @@ def test_a_root_that_is_a_directory_is_told_as_one(action: Action, said: Any, tm
     )
 
 
+def test_a_notice_names_places_of_the_build(action: Action, said: Any) -> None:
+    words = action.declare("--tree-files", {"p/app": program("liba.so", runpath="d"), "d/liba.so": make()})
+    words += action.declare("--root-files", SYSTEM)
+    text = "p/app: 'd' of its RUNPATH counts from the working directory"
+    warning = (0, f"ocidiet: warning: {text}\n")
+    assert said("-t", "o.tar", "-b", "p/app:/app", *words, "--report", "r.json") == warning
+    assert json.loads(Path("r.json").read_text())["notices"] == [{"text": text, "warning": True}]
+    assert listing()[-1] == "lib64/liba.so"
+
+
 def test_all_missing_files_are_told_at_once(action: Action, said: Any) -> None:
     words = action.declare("--tree-files", {"a": program("liba.so", "libb.so"), "b": program(interp="/no")})
     words += action.declare("--root-files", SYSTEM)
@@ -481,7 +491,7 @@ def test_the_image_is_that_of_the_same_directories(
     os.chdir(action.sandbox)
     assert said("-t", "o.tar", *WANTED, *layout, *root_words(kind, sysroot), *words) == (0, "")
     assert Path("o.tar").read_bytes() == expected
-    if kind not in ("files", "layout"):
+    if kind != "files":
         # Nothing but the root need be an image.
         os.chdir(action.home / "real/tree")
         assert said("-t", "o.tar", *WANTED, *layout, "--root", *root_words(kind, sysroot)[1:]) == (0, "")
