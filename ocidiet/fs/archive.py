@@ -95,7 +95,8 @@ def members(pread: Callable[[int, int], bytes], size_bytes: int, path: str) -> I
         linkname = more.get("linkpath", _text(block[157:257]))
         if "\0" in name or "\0" in linkname:
             raise bad("a NUL byte in a name")
-        yield Member(name, "0" if typeflag == "S" else typeflag, mode, linkname, size, payload_at, sparse)
+        kind = "0" if typeflag == "S" else typeflag
+        yield Member._make((name, kind, mode, linkname, size, payload_at, sparse))
         more = {}
         at = payload_at + _padded(size)
 

@@ -261,10 +261,11 @@ class _Layer:
                 return _Node(Look("failed", reason="is packed with holes"))
             container = self._container
             at = base_bytes + member.offset_bytes
-            identity = Identity(self._device, at, member.size_bytes, *container.identity[3:])
+            identity = Identity._make((self._device, at, member.size_bytes, *container.identity[3:]))
             name = HostPath(f"{self._path}:/{member.name.removeprefix('./').lstrip('/')}")
-            executable = bool(member.mode & 0o111)
-            return _Node(Look("file", file=File(name, identity, executable, HostPath(""), container, at)))
+            executable, sets_id = bool(member.mode & 0o111), bool(member.mode & 0o6000)
+            file = File._make((name, identity, executable, HostPath(""), container, at, sets_id, False))
+            return _Node(Look("file", file=file))
         if kind == "5":
             return _Node(_DIR, opaque=opaque)
         if kind == "2":

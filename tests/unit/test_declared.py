@@ -295,6 +295,32 @@ def test_what_was_not_opened_is_unused(action: Action, said: Any, more: Files, u
     assert Path("unused").read_text().splitlines() == sorted([*(f"root{name}" for name in unused), "tree/lib.so"])
 
 
+def test_thousands_of_declared_files_are_not_touched(
+    action: Action, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*action.declare("--tree-files", APP), *action.declare("--root-files", SYSTEM)]
+    many = [f"/usr/lib64/lib{number}.so\tnowhere/lib{number}.so" for number in range(5000)]
+    asked: list[list[object]] = []
+
+    def counted(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(*args: Any, **more: Any) -> object:
+            asked[-1].append(args[0])
+            return real(*args, **more)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("open", "stat", "lstat"):
+        counted(name)
+    for more in ([], many):
+        asked.append([])
+        wanted = ["-t", "o.tar", "-b", "app/app:/usr/bin/app", "--unused-inputs", "unused"]
+        assert said(*wanted, *words, *more) == (0, "")
+    assert asked[0] == asked[1]
+    assert len(Path("unused").read_text().splitlines()) == 5000
+
+
 @pytest.mark.parametrize("needed", [("libfoo.so.1", "libbar.so.1"), ("libbar.so.1", "libfoo.so.1")])
 def test_what_a_library_is_does_not_go_by_what_was_asked_for_before(
     action: Action, said: Any, needed: tuple[str, ...]
@@ -496,6 +522,13 @@ def test_the_image_is_that_of_the_same_directories(
         os.chdir(action.home / "real/tree")
         assert said("-t", "o.tar", *WANTED, *layout, "--root", *root_words(kind, sysroot)[1:]) == (0, "")
         assert Path("o.tar").read_bytes() == expected
+
+
+@pytest.mark.parametrize("kind", ["tar", "archive"])
+def test_a_program_of_an_archive_that_sets_its_user_is_told(said: Any, sysroot: Path, kind: str) -> None:
+    (sysroot / "usr/bin/tool").chmod(0o4755)
+    warning = "ocidiet: warning: /usr/bin/tool: is set-user-ID or set-group-ID here; in the image it is not\n"
+    assert said("-t", "o.tar", "-b", "=/usr/bin/tool", *root_words(kind, sysroot)) == (0, warning)
 
 
 def test_a_directory_may_be_the_root_of_declared_files(action: Action, said: Any, sysroot: Path) -> None:
