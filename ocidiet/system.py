@@ -33,6 +33,10 @@ def light() -> Any:
     def fsdecode(name: bytes) -> str:
         return name.decode(encoding, errors)
 
+    def getenv(name: str) -> str | None:
+        value = posix.environ.get(fsencode(name))
+        return None if value is None else fsdecode(value)
+
     def dirname(name: str) -> str:
         above = name[: name.rfind("/") + 1]
         return above.rstrip("/") or above
@@ -72,6 +76,7 @@ def light() -> Any:
         return getattr(os, name)
 
     made.fsencode, made.fsdecode, made.path, made.__getattr__ = fsencode, fsdecode, path, whole
+    made.getenv = getenv
     path.dirname, path.isdir, path.realpath = dirname, isdir, realpath
     path.__getattr__ = lambda name: getattr(whole("path"), name)
     return made

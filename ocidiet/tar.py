@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ocidiet.model import Entry, Tree
 
     class Writable(Protocol):
+        @property
+        def held(self) -> int:
+            """So many of the parts that were written last are still looked at; known after `reserve`."""
+
         def reserve(self, size_bytes: int) -> None:
             """Told how much will be written, in all."""
 
@@ -127,7 +131,8 @@ def _pax_record(key: bytes, value: bytes) -> bytes:
 class _Stream:
     def __init__(self, out: Writable, buffer_bytes: int) -> None:
         self._out = out
-        self._buffer = memoryview(bytearray(buffer_bytes))
+        self._buffers = [memoryview(bytearray(buffer_bytes)) for _ in range(1 + out.held)]
+        self._buffer = self._buffers[0]
         self._used = 0
         self._total = 0
 
@@ -159,4 +164,6 @@ class _Stream:
         self._used += count
         if self._used == len(self._buffer):
             self._out.write(self._buffer)
+            self._buffers.append(self._buffers.pop(0))
+            self._buffer = self._buffers[0]
             self._used = 0

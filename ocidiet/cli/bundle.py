@@ -10,8 +10,6 @@ from ocidiet.errors import InputError, OcidietError
 from ocidiet.fs import OpenFile
 from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Notice, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer
-from ocidiet.oci.archive import Archive
-from ocidiet.oci.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
     from ocidiet.model import ElfFacts, Program, Request, Source, Tree
     from ocidiet.model.oci import Platform, Wanted
+    from ocidiet.oci.archive import Archive
+    from ocidiet.oci.layout import Layout
 
 _BUFFER_BYTES = 1 << 20
 _MOST_LAYERS = 125
@@ -58,12 +58,13 @@ def copied(stored: Stored | Blob, writer: HashingWriter) -> None:
     """A blob of an image, byte for byte. Raises `InputError` where it has not the digest by which the image names
     it."""
     rest = stored.file.identity.size_bytes
-    buffer = memoryview(bytearray(_BUFFER_BYTES))
     writer.reserve(rest)
+    buffers = [memoryview(bytearray(_BUFFER_BYTES)) for _ in range(1 + writer.held)]
     with OpenFile(stored.file) as source:
         while rest:
-            count = source.readv(buffer[:rest])
-            writer.write(buffer[:count])
+            count = source.readv(buffers[0][:rest])
+            writer.write(buffers[0][:count])
+            buffers.append(buffers.pop(0))
             rest -= count
         source.check()
     if stored.digest.startswith("sha256:") and stored.digest != writer.digest:
@@ -107,6 +108,8 @@ class Bundle:
         self._tool = Basis([], False)
         self._started_ns = 0
         self._state: State | None = None
+        self._archive: Archive | None = None
+        self._layout: Layout | None = None
         self._sinks: list[Archive | Layout] = []
         self._image: oci.Image | None = None
 
@@ -128,9 +131,15 @@ class Bundle:
             return tar.header(entry, 0)
 
         if self._out is not None:
-            self._sinks.append(Archive(self._out, header))
+            from ocidiet.oci.archive import Archive
+
+            self._archive = Archive(self._out, header)
+            self._sinks.append(self._archive)
         if self._store is not None:
-            self._sinks.append(Layout(self._store))
+            from ocidiet.oci.layout import Layout
+
+            self._layout = Layout(self._store)
+            self._sinks.append(self._layout)
         layers = [self._lower(stored) for stored in (self._base.layers if self._base is not None else ())]
         layers += [self._own(what, tree) for what, tree in self._parts(len(layers))]
         asked = self._asked
@@ -203,20 +212,17 @@ class Bundle:
     def publish(self, started_ns: int, keep_equal: bool) -> None:
         """Put all in its place, the layout's index last. Raises `OutputError`."""
         made = layers = None
-        for sink in self._sinks:
-            if isinstance(sink, Archive) and self._out is not None:
-                made, layers = self._out.publish(started_ns, keep_equal), sink.layers
+        if self._archive is not None and self._out is not None:
+            made, layers = self._out.publish(started_ns, keep_equal), self._archive.layers
         if self._state is not None and self._out is not None:
             self._state.settle(made, layers or Layers(HostPath(self._out.target + SUFFIX)))
-        for sink in self._sinks:
-            if isinstance(sink, Layout) and self._image is not None:
-                sink.publish(self._image.tag, self._image.entry, started_ns, keep_equal)
+        if self._layout is not None and self._image is not None:
+            self._layout.publish(self._image.tag, self._image.entry, started_ns, keep_equal)
 
     def discard(self) -> None:
         """Take what was not published away. Raises nothing."""
-        for sink in self._sinks:
-            if isinstance(sink, Layout):
-                sink.discard()
+        if self._layout is not None:
+            self._layout.discard()
         for part in (self._out, self._state, self._store):
             if part is not None:
                 part.discard()

@@ -35,7 +35,7 @@ def wanted(options: Options) -> Wanted:
     return Wanted(
         HostPath(archive) if archive else None,
         HostPath(directory.rstrip("/") or "/") if directory else None,
-        tag(options, os.path.basename((archive or directory).rstrip("/"))),
+        tag(options, (archive or directory).rstrip("/").rpartition("/")[2]),
         Setting(
             _created(options),
             _words(options, "--entrypoint"),
@@ -149,7 +149,7 @@ def _created(options: Options) -> str:
     """A time as RFC 3339 has it: given so or in seconds, else SOURCE_DATE_EPOCH's, else the epoch."""
     name, text = "--created", _one(options, "--created")
     if not text:
-        name, text = "SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0"
+        name, text = "SOURCE_DATE_EPOCH", os.getenv("SOURCE_DATE_EPOCH") or "0"
     elif not text.isdigit() and _matches(_TIME, text):
         return text
     if not (text.isascii() and text.isdigit() and int(text[:20]) <= _LAST_S):

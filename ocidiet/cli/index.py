@@ -15,7 +15,6 @@ from ocidiet.errors import InputError, UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer, Platform
 from ocidiet.oci.layout import Layout
-from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.fs.image import Blob
@@ -35,11 +34,15 @@ def index(given: options.Options, cwd: str) -> None:
     if "--output" not in given:
         raise UsageError("index: no output: -o DIR is missing")
     directory = HostPath(given["--output"][0].rstrip("/") or "/")
-    called = tag(given, os.path.basename(directory))
+    called = tag(given, directory.rpartition("/")[2])
     commit.occupy_standard_files()
     started_ns = time.time_ns()
     record = Record()
-    found = [(name, one) for name in names for one in layout.images(HostPath(os.path.join(cwd, name)), record)]
+    found = [
+        (name, one)
+        for name in names
+        for one in layout.images(HostPath(name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"), record)
+    ]
     listed = [(name, _platform(name, one), _manifest(one)) for name, one in found]
     made = oci.index(listed, called)
     store = Store(directory)

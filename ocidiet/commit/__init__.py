@@ -45,6 +45,8 @@ def occupy_standard_files() -> None:
 class Stream:
     """Standard output, or another open file: nothing to publish, nothing to take back."""
 
+    held = 0
+
     def __init__(self, fd: int, name: str) -> None:
         self._fd = fd
         self._name = name

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import fcntl
-import hashlib
 
 from ocidiet.commit import Output, failed, identity
 from ocidiet.commit.state import SUFFIX
@@ -24,6 +23,13 @@ if TYPE_CHECKING:
 
     from ocidiet.model import Identity
 
+    class Hash(Protocol):
+        def update(self, data: bytes | memoryview, /) -> None:
+            """Add `data`."""
+
+        def hexdigest(self) -> str:
+            """Of all that was added."""
+
     class Writable(Protocol):
         def reserve(self, size_bytes: int) -> None:
             """Told how much will be written, in all."""
@@ -32,36 +38,68 @@ if TYPE_CHECKING:
             """Write all of `data`."""
 
 
-_WORTH_A_THREAD_BYTES = 8 << 20
+_WORTH_OPENSSL_BYTES = 1 << 19
+_WORTH_A_THREAD_BYTES = 4 << 20
+HELD = 2
+"""Parts that are worked on beside their writer."""
 _COPIED_BYTES = 1 << 20
+
+
+def _sha256(size_bytes: int) -> Hash:
+    """For so many bytes, 0 where it is not known. OpenSSL's is five times as fast as Python's own; to load it takes as
+    long as that for half a MiB."""
+    if 0 < size_bytes < _WORTH_OPENSSL_BYTES:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            try:
+                from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+            except ImportError:
+                from hashlib import sha256
+    else:
+        try:
+            from _hashlib import openssl_sha256 as sha256
+        except ImportError:
+            from hashlib import sha256
+    made: Hash = sha256()
+    return made
 
 
 def digest_of(data: bytes) -> Digest:
     """The digest by which `data` is named."""
-    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
+    of_it = _sha256(len(data) + 1)
+    of_it.update(data)
+    return Digest("sha256:" + of_it.hexdigest())
 
 
 class HashingWriter:
     """Writes to several places at once, and tells what the bytes were."""
 
+    held = 0
+    """So many of the parts that were written last must stay as they are, until the digest is asked for; known when
+    the size is."""
+
     def __init__(self, *outs: Writable) -> None:
         self._outs = outs
-        self._sha256 = hashlib.sha256()
+        self._sha256: Hash | None = None
         self._beside: _Beside | None = None
         self.size_bytes = 0
 
     def reserve(self, size_bytes: int) -> None:
-        """Told how much will be written, in all."""
+        """Told how much will be written, in all; 0 where it is not known. Comes before all else."""
         for out in self._outs:
             out.reserve(size_bytes)
+        self._sha256 = _sha256(size_bytes)
         if size_bytes > _WORTH_A_THREAD_BYTES:
             try:
                 self._beside = _Beside(self._sha256.update)
+                self.held = HELD
             except RuntimeError:
                 pass  # no thread is to be had: it takes longer
 
     def write(self, data: memoryview) -> None:
         """Write all of `data`. Raises `OutputError`."""
+        assert self._sha256 is not None
         if self._beside is None:
             self._sha256.update(data)
         else:
@@ -73,6 +111,7 @@ class HashingWriter:
     @property
     def digest(self) -> Digest:
         """Of all that was written; nothing is written from then on."""
+        assert self._sha256 is not None
         if self._beside is not None:
             self._beside.end()
             self._beside = None
@@ -80,31 +119,26 @@ class HashingWriter:
 
 
 class _Beside:
-    """Has each part worked on in a second thread, while the first reads and writes the next: parts are copied into
-    two buffers in turn. A thread whose writer fails waits for ever, and ends with the process."""
+    """Has each part worked on in a second thread, while the first reads and writes the next two. A thread whose writer
+    fails waits for ever, and ends with the process."""
 
     def __init__(self, work: Callable[[memoryview], object]) -> None:
         self._work = work
-        self._parts = [memoryview(b"")] * 2
-        self._buffers = [bytearray(), bytearray()]
-        self._free = [_thread.allocate_lock(), _thread.allocate_lock()]
-        self._full = [_thread.allocate_lock(), _thread.allocate_lock()]
+        self._parts = [memoryview(b"")] * HELD
+        self._free = [_thread.allocate_lock() for _ in self._parts]
+        self._full = [_thread.allocate_lock() for _ in self._parts]
         for lock in self._full:
             lock.acquire()
         self._turn = 0
         _thread.start_new_thread(self._run, ())
 
     def put(self, data: memoryview) -> None:
-        """The next part."""
+        """The next part; with all but the one before it all is done."""
         turn = self._turn
         self._free[turn].acquire()
-        self._parts[turn] = memoryview(b"")
-        if len(self._buffers[turn]) < len(data):
-            self._buffers[turn] = bytearray(len(data))
-        self._parts[turn] = memoryview(self._buffers[turn])[: len(data)]
-        self._parts[turn][:] = data
+        self._parts[turn] = data
         self._full[turn].release()
-        self._turn = 1 - turn
+        self._turn = (turn + 1) % HELD
 
     def end(self) -> None:
         """Wait for all parts."""
@@ -122,7 +156,7 @@ class _Beside:
             self._free[turn].release()
             if not part:
                 return
-            turn = 1 - turn
+            turn = (turn + 1) % HELD
 
 
 class Rewritable(Output):

@@ -6,8 +6,7 @@ costs the layer's writing. A layer counts as standing while its file is in the v
 
 from __future__ import annotations
 
-import hashlib
-
+from ocidiet.commit.blobs import digest_of
 from ocidiet.commit.state import LAYER_WORD
 from ocidiet.model import TYPE_CHECKING, HostPath, Identity, NamedTuple
 from ocidiet.model.oci import Digest
@@ -33,7 +32,7 @@ class Standing(NamedTuple):
 
 def key(lines: Iterable[str]) -> str:
     """For a layer whose bytes follow from `lines`."""
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return digest_of("\n".join(lines).encode())
 
 
 class Layers:

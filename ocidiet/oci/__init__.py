@@ -30,6 +30,8 @@ REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+"""What stands in `oci-layout`."""
 _ESCAPED = {'"', "\\"}
 _ARM, _ARM_HARD_FLOAT = 40, 0x400
 # (e_machine, bits, little-endian); the words are GOARCH's and GOARM's.

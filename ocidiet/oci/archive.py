@@ -11,7 +11,7 @@ from ocidiet.commit.layers import Layers, Standing
 from ocidiet.commit.state import SUFFIX
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, Entry, File, HostPath, Identity, ImagePath, Reason
-from ocidiet.oci import EMPTY, Image, canonical
+from ocidiet.oci import EMPTY, LAYOUT, Image, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 512
 RECORD_BYTES = 10240
-LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _NO_NAME = "0" * 64
 _NOWHERE = Identity(0, 0, 0, 0, 0)
 _REST_BYTES = 1 << 16

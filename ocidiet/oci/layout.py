@@ -6,8 +6,7 @@ from ocidiet.commit import Output
 from ocidiet.commit.layers import Layers, Standing
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING
-from ocidiet.oci import EMPTY, REF_NAME, Image, canonical
-from ocidiet.oci.archive import LAYOUT
+from ocidiet.oci import EMPTY, LAYOUT, REF_NAME, Image, canonical
 
 if TYPE_CHECKING:
     from ocidiet import oci
@@ -87,8 +86,9 @@ class Layout:
         self._remember(states, mtime_ns)
 
     def _with(self, text: bytes, tag: str, entry: Json) -> bytes:
-        if not text:
-            return canonical(merged(EMPTY, tag, entry))
+        alone = canonical(merged(EMPTY, tag, entry))
+        if not text or _is_alone(text, alone, str(entry["digest"]).encode()):
+            return alone
         import json
 
         try:
@@ -124,6 +124,19 @@ class Layout:
         blob = self._store.blob()
         self._blobs.append(blob)
         return blob
+
+
+def _is_alone(text: bytes, alone: bytes, digest: bytes) -> bool:
+    """Whether an index has nothing but the image that `alone` has, of whatever digest and size, there `digest`. To see
+    this no parser is needed, whose import takes as long as Python's start."""
+    head, _, rest = alone.partition(digest)
+    middle, size, end = rest.partition(b'"size":')
+    end = end.lstrip(b"0123456789")
+    at = len(head) + len(digest)
+    number = text[at + len(middle + size) : len(text) - len(end)]
+    return text == head + text[len(head) : at] + middle + size + number + end and (
+        b'"' not in text[len(head) : at] and number.isdigit()
+    )
 
 
 def merged(index: object, tag: str, entry: Json) -> Json:

@@ -645,10 +645,12 @@ def test_hashing_writer_hashes_much_beside_the_writing(parts: list[int]) -> None
     data = [os.urandom(size) for size in parts]
     writer = HashingWriter()
     writer.reserve(1 << 30)
-    buffer = bytearray(1 << 20)
+    buffers = [bytearray(1 << 20) for _ in range(1 + writer.held)]
     for part in data:
-        buffer[: len(part)] = part
-        writer.write(memoryview(buffer)[: len(part)])  # which its owner fills again at once
+        buffers[0][: len(part)] = part
+        writer.write(memoryview(buffers[0])[: len(part)])
+        buffers.append(buffers.pop(0))  # which its owner fills again at once
+    assert writer.held == 2
     assert (writer.digest, writer.size_bytes) == (digest_of(b"".join(data)), sum(parts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_paths_are_those_of_os(path: str) -> None:
 def test_names_are_encoded_as_os_does(name: str) -> None:
     assert LIGHT.fsencode(name) == os.fsencode(name)
     assert LIGHT.fsdecode(os.fsencode(name)) == name
+
+
+def test_variables_are_those_of_os() -> None:
+    code = f"import sys; sys.path.insert(0, {str(Path(system.__file__).parent.parent)!r})"
+    code += (
+        "; from ocidiet.system import os; print(ascii([os.getenv(name) for name in sys.argv[1:]]), 'os' in sys.modules)"
+    )
+    env = {b"GIVEN": b"x\xff", b"EMPTY": b"", b"LC_ALL": b"C.UTF-8"}
+    words = [sys.executable, "-ISc", code, *["GIVEN", "EMPTY", "NONE"]]
+    told = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+    assert told == "['x\\udcff', '', None] False\n"
 
 
 def test_what_is_not_here_comes_from_os() -> None:

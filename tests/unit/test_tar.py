@@ -46,6 +46,8 @@ def archive(entries: list[Entry], mtime_s: int = 0) -> bytes:
 
 
 class Into:
+    held = 0
+
     def __init__(self, write: Callable[[memoryview], object]) -> None:
         self._write = write
         self.reserved_bytes = 0
@@ -269,6 +271,23 @@ def test_bytes_leave_in_whole_buffers(tmp_path: Path, size_bytes: int, buffer_by
     tar.write(Tree((entry("f", source=seen(tmp_path / "f")),), ()), 0, Into(lambda data: sizes.append(len(data))))
     assert sizes[:-1] == [buffer_bytes] * (size_bytes // buffer_bytes)
     assert sum(sizes) % 10240 == 0
+
+
+def test_what_left_last_stays_while_it_is_looked_at(tmp_path: Path) -> None:
+    content = os.urandom(18 * MIB)
+    (tmp_path / "f").write_bytes(content)
+    parts: list[memoryview] = [memoryview(b"")] * 2
+    late = bytearray()
+
+    def look_at_the_last_but_one(data: memoryview) -> None:
+        late.extend(parts[-2])
+        parts.append(data)
+
+    out = Into(look_at_the_last_but_one)
+    out.held = 2
+    entries = [entry("f", source=seen(tmp_path / "f"))]
+    tar.write(Tree(tuple(entries), ()), 0, out)
+    assert bytes(late) + bytes(parts[-2]) + bytes(parts[-1]) == archive(entries)
 
 
 @pytest.mark.parametrize("name", CASES)
