@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -32,6 +33,11 @@ NAMES = [
     "x" * 120,
     "z/" + "y" * 180,
 ]
+
+
+# What an image says of its time is the environment's, unless it is told.
+IMAGE = ["--layers", "auto", "--tag", "hello:1", "--entrypoint", "/opt/hello/hello", "--created", "0"]
+COMPRESSORS = ["none", "gzip"]
 
 
 def make_inputs(home: Path, names: list[str]) -> Path:
@@ -67,11 +73,39 @@ def assert_same(one: Path, other: Path) -> None:
     assert other.read_bytes() == one.read_bytes()
 
 
+def image_outputs(home: Path) -> list[str | Path]:
+    home.mkdir()
+    return ["--oci", home / "image.oci", "--archive", home / "image.oci.tar"]
+
+
+def assert_same_image(one: Path, other: Path) -> None:
+    """What documents say first, then which blobs there are, bytes last."""
+
+    def told(home: Path) -> list[dict[str, object]]:
+        index = json.loads((home / "image.oci/index.json").read_bytes())
+        manifest = json.loads(blob(home, index["manifests"][0]))
+        return [index, manifest, json.loads(blob(home, manifest["config"]))]
+
+    def blob(home: Path, descriptor: dict[str, str]) -> bytes:
+        return (home / "image.oci/blobs" / descriptor["digest"].replace(":", "/")).read_bytes()
+
+    assert told(other) == told(one)
+    stored = [
+        {path.name: path.read_bytes() for path in (home / "image.oci").rglob("*") if path.is_file()}
+        for home in (one, other)
+    ]
+    assert stored[1].keys() == stored[0].keys()
+    assert stored[1] == stored[0]
+    assert (other / "image.oci.tar").read_bytes() == (one / "image.oci.tar").read_bytes()
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The inputs, and `reference.tar` made of them."""
     home = make_inputs(tmp_path_factory.mktemp("inputs"), NAMES)
     done([*TOOL, "-t", "reference.tar", *REQUEST], home)
+    for how in COMPRESSORS:
+        done([*TOOL, *image_outputs(home / how), *REQUEST, *IMAGE, "--compress", how], home)
     names = [name for name, *_ in listing(home / "reference.tar")]
     assert {"opt/hello/lib/libown.so", "bin/true", *(f"srv/data/{name}" for name in NAMES)} <= {*names}
     assert names == sorted(names, key=os.fsencode)
@@ -121,6 +155,18 @@ def test_same_bytes_in_another_environment(
     assert_same(inputs / "reference.tar", tmp_path / "image.tar")
 
 
+@pytest.mark.parametrize("how", COMPRESSORS)
+@pytest.mark.parametrize(("before", "env"), VARIATIONS.values(), ids=VARIATIONS.keys())
+def test_same_image_in_another_environment(
+    before: list[str], env: dict[str, str], how: str, inputs: Path, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    outputs = image_outputs(tmp_path / how)
+    (tmp_path / how).chmod(0o777)
+    done([*before, *TOOL, *outputs, *REQUEST, *IMAGE, "--compress", how], inputs, clean_env(**env))
+    assert_same_image(inputs / how, tmp_path / how)
+
+
 def test_same_bytes_in_a_latin_1_locale(inputs: Path, tmp_path: Path) -> None:
     need("localedef")
     if not os.path.exists("/usr/share/i18n/charmaps/ISO-8859-1.gz"):
@@ -140,8 +186,9 @@ def test_same_bytes_from_another_checkout_on_another_day(inputs: Path, tmp_path:
     for path in home.rglob("*"):
         os.utime(path, (time.time() - 1e8, time.time() - 1e8), follow_symlinks=False)
     tool = [PYTHON, "-S", str(home / "ocidiet" / "__main__.py")]
-    done([*tool, "-t", tmp_path / "image.tar", *REQUEST], home)
+    done([*tool, "-t", tmp_path / "image.tar", *image_outputs(tmp_path / "none"), *REQUEST, *IMAGE], home)
     assert_same(inputs / "reference.tar", tmp_path / "image.tar")
+    assert_same_image(inputs / "none", tmp_path / "none")
 
 
 def test_same_bytes_from_files_made_in_another_order(inputs: Path, tmp_path: Path) -> None:
@@ -217,8 +264,10 @@ def test_same_bytes_from_the_path(python: str, inputs: Path, tmp_path: Path) -> 
 @every_python
 def test_same_bytes_from_the_module(python: str, inputs: Path, tmp_path: Path) -> None:
     env = clean_env(PYTHONPATH=str(CHECKOUT))
-    done([python, "-m", "ocidiet", "-t", tmp_path / "image.tar", *REQUEST], inputs, env)
+    outputs = image_outputs(tmp_path / "none")
+    done([python, "-m", "ocidiet", "-t", tmp_path / "image.tar", *outputs, *REQUEST, *IMAGE], inputs, env)
     assert_same(inputs / "reference.tar", tmp_path / "image.tar")
+    assert_same_image(inputs / "none", tmp_path / "none")
 
 
 @every_python
