@@ -73,14 +73,26 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["list", "/bin/sh"], SHOW),
         (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
         (["verify", "."], VERIFY),
-        (["@params"], f"{DECLARED} {OS}"),
+        (["@params"], DECLARED),
     ],
     ids=["version", "help", "job", "depfile", "verbose", "image", "layout", "list", "tree", "verify", "declared"],
 )
 def test_run_imports_only_what_it_uses(tmp_path: Path, argv: list[str], modules: str) -> None:
     if "-b" in argv or "@params" in argv:
         cc(tmp_path / "hello")
-    words = ["-t", "i.tar", "-b", "hello:/hello", "--root", "/", "--tree-files", "hello\thello", "--unused-inputs", "u"]
+    words = [
+        "-t",
+        "i.tar",
+        "-b",
+        "hello:/hello",
+        "--tree-files",
+        "hello\thello",
+        "--unused-inputs",
+        "u",
+        "--root-files",
+    ]
+    if "@params" in argv:
+        words += [f"{path}\t{path}" for path in done(["ldd", "hello"], tmp_path).split() if path.startswith("/")]
     (tmp_path / "params").write_text("\n".join(words))
     ended = run([PYTHON, "-ISc", WRAPPER, MAIN, *argv], tmp_path)
     assert ended.returncode == 0, ended.stderr

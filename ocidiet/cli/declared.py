@@ -5,7 +5,6 @@ from __future__ import annotations
 from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.model.declared import TREE, Declared
-from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.cli.options import Options
@@ -100,12 +99,12 @@ def layers(options: Options) -> tuple[tuple[str, HostPath], ...]:
 
 def outputs_are_apart(outputs: list[HostPath], inputs: Declared) -> None:
     """Raise `UsageError` if one is another one, or an input."""
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     taken = {*inputs.paths}
     for output in (*outputs, *([inputs.unused] if inputs.unused is not None else ())):
-        path = os.path.normpath(output)
+        path = tuple([part for part in output.split("/") if part not in ("", ".")])
         if path in seen:
             raise UsageError(f"{shown(output)}: is two of the outputs")
-        if path in taken:
+        if output in taken or "/".join(path) in taken:
             raise UsageError(f"{shown(output)}: an output among the inputs")
         seen.add(path)

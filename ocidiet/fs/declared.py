@@ -17,16 +17,19 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_COMPARE_BYTES = 1 << 20
+_AT_ONCE_BYTES = 1 << 20
 _MAX_LISTING_BYTES = 64 << 20
 
 
 def lines(path: HostPath) -> list[str]:
     """The lines of a file that names words or files, one each. Raises `InputError`."""
     try:
-        fd = os.open(path, THROUGH_FLAGS)
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(_MAX_LISTING_BYTES + 1)
+        fd, data = os.open(path, THROUGH_FLAGS), b""
+        try:
+            while len(data) <= _MAX_LISTING_BYTES and (part := os.read(fd, _AT_ONCE_BYTES)):
+                data += part
+        finally:
+            os.close(fd)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}") from error
     if len(data) > _MAX_LISTING_BYTES:
@@ -61,8 +64,8 @@ class DeclaredRecord(Record):
             if other.identity == file.identity:
                 return other
             with OpenFile(other) as one, OpenFile(file) as two:
-                spans = range(0, size, _COMPARE_BYTES)
-                if all(one.pread(_COMPARE_BYTES, at) == two.pread(_COMPARE_BYTES, at) for at in spans):
+                spans = range(0, size, _AT_ONCE_BYTES)
+                if all(one.pread(_AT_ONCE_BYTES, at) == two.pread(_AT_ONCE_BYTES, at) for at in spans):
                     return other
         alike.append(file)
         return file

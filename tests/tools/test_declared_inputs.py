@@ -245,7 +245,11 @@ def test_nothing_undeclared_is_asked_for(execroot: Execroot) -> None:
     asked = {name for line in lines[begin:] for name in re.findall(r'"([^"]*)"', line) if name}
     python = (os.path.realpath(os.__file__).rpartition("/")[0], f"{where}/ocidiet.pyz", f"{where}", "/usr/lib/python")
     asked = {name for name in asked if not name.startswith(python) or name.endswith(".tar")}
-    declared = {word.split("\t")[1] for word in words if "\t" in word} | {"external/links.txt", f"{BIN}/params", BIN}
+    declared = {word.split("\t")[1] for word in words if "\t" in word} | {
+        "external/links.txt",
+        f"{BIN}/params",
+        f"{BIN}/",
+    }
     written = {name for name in asked if name.startswith((f"{BIN}/out", f"{BIN}/.out"))}
     assert asked - declared - written == set()
     assert {f"{BIN}/app/the app", "external/root/etc/ld.so.conf"} - asked == set()
