@@ -40,6 +40,7 @@ IMAGE = (
     "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.commit.layers ocidiet.model.oci ocidiet.oci"
     " ocidiet.oci.layout"
 )
+SPLIT = "ocidiet.cli.beside ocidiet.tree.layers"
 ARCHIVE = "ocidiet.oci.archive"
 HASHES = """
 import hashlib, time
@@ -69,7 +70,7 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
         (["-t", "i.tar", "--archive", "a.tar", "--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE} {ARCHIVE}"),
-        (["--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE}"),
+        (["--oci", "o", "-b", "hello:/hello", "--layers", "auto", "--tag", "hello:1.0"], f"{JOB} {IMAGE} {SPLIT}"),
         (["list", "/bin/sh"], SHOW),
         (["tree", "/bin/sh"], f"{SHOW} {TREE}"),
         (["verify", "."], VERIFY),

@@ -20,6 +20,7 @@ _PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _TAG = rf"{_HOST}{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?"
 # The default and the highest.
 _LEVELS = {"gzip": (6, 9), "zstd": (3, 22)}
+_DOUBTFUL = ("..", ".-", "-.", ".:", ":.", "-:", ":-")
 _ENDS = (".oci.tar", ".tar", ".oci")
 
 
@@ -49,7 +50,7 @@ def wanted(options: Options) -> Wanted:
             tuple(_port(value) for value in options.get("--expose", ())),
             tuple(_absolute("--volume", value) for value in options.get("--volume", ())),
         ),
-        _matching(options, "--layers", "single|auto", "single or auto") or "single",
+        _layers(options),
         _compressed(options),
     )
 
@@ -72,9 +73,9 @@ def tag(options: Options, output: str) -> str:
 
 def _is_simple(name: str) -> bool:
     """Whether it is an image's name beyond doubt; where there is some, `_TAG` tells."""
-    plain = name.replace("-", "x").replace(":", "x", 1)
+    plain = name.replace("-", "x").replace(".", "x").replace(":", "x", 1)
     fits = len(name) < 128 and plain.isascii() and plain.isalnum() and plain.islower()
-    return fits and name[0].isalnum() and name[-1].isalnum() and "-:" not in name and ":-" not in name
+    return fits and name[0].isalnum() and name[-1].isalnum() and not any(pair in name for pair in _DOUBTFUL)
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -130,6 +131,13 @@ def _matching(options: Options, name: str, pattern: str, what: str) -> str:
     text = _one(options, name)
     if text and not _matches(pattern, text):
         raise UsageError(f"{name} {shown(text)}: {what}")
+    return text
+
+
+def _layers(options: Options) -> str:
+    text = _one(options, "--layers") or "single"
+    if text not in ("single", "auto"):
+        raise UsageError(f"--layers {shown(text)}: single or auto")
     return text
 
 

@@ -90,7 +90,7 @@ class HashingWriter:
         for out in self._outs:
             out.reserve(size_bytes)
         self._sha256 = _sha256(size_bytes)
-        if size_bytes > _WORTH_A_THREAD_BYTES:
+        if size_bytes > _WORTH_A_THREAD_BYTES and len(os.sched_getaffinity(0)) > 1:
             try:
                 self._beside = _Beside(self._sha256.update)
                 self.held = HELD

@@ -9,7 +9,6 @@ directories above its entries, as an engine would make them with rights of its o
 from __future__ import annotations
 
 from ocidiet.model import TYPE_CHECKING, ImagePath, Rule, Tree, below
-from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -94,11 +93,21 @@ def _above(name: ImagePath, entries: dict[ImagePath, Entry]) -> set[ImagePath]:
     return found & entries.keys()
 
 
+def _end(link: Entry) -> ImagePath:
+    """Where a link leads to, by its text."""
+    parts = [] if link.linkname.startswith("/") else link.name.split("/")[:-1]
+    for part in link.linkname.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return ImagePath("/".join(parts))
+
+
 def _kind(entry: Entry, entries: dict[ImagePath, Entry], is_own: IsOwn) -> str:
     links = 0
     while entry.typeflag == "2" and links < _MAX_LINKS:
-        target = os.path.normpath(os.path.join("/", os.path.dirname(entry.name), entry.linkname))
-        there = entries.get(ImagePath(target[1:]))
+        there = entries.get(_end(entry))
         if there is None or there.typeflag == "5":
             break  # a link that leads out of the layer, or to a directory
         entry, links = there, links + 1

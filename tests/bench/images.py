@@ -166,10 +166,10 @@ class Work:
     def peak_mib(self, *more: str) -> float:
         """Peak memory of a layout; asked for by a bare interpreter, which is never larger."""
         words = [*self.tool, "--oci", "out.oci", *self.asked, *more]
+        self.fresh("out.oci")()
         asked = subprocess.run(
             [PYTHON, "-IS", "-c", PEAK, *words], cwd=self.home, env=ENV, capture_output=True, check=True
         )
-        shutil.rmtree(self.home / "out.oci")
         status, peak = asked.stdout.split()
         if status != b"0":
             sys.exit(f"failed: {' '.join(words)}")

@@ -245,6 +245,8 @@ def test_created_is_given_or_the_source_s(
         (["--archive", "hello.tar"], "hello:latest", "docker.io/library/hello:latest"),
         (["--oci", "d/hello.oci/"], "hello:latest", "docker.io/library/hello:latest"),
         (["--oci", "x", "--tag", "a--b-2:1-2"], "a--b-2:1-2", "docker.io/library/a--b-2:1-2"),
+        (["--oci", "x", "--tag", "a.b:1.2"], "a.b:1.2", "docker.io/library/a.b:1.2"),
+        (["--oci", "x", "--tag", "ab:1..2"], "ab:1..2", "docker.io/library/ab:1..2"),
         (["--oci", "x", "--tag", "a_b:1.2_3-A"], "a_b:1.2_3-A", "docker.io/library/a_b:1.2_3-A"),
         (["--oci", "x", "--tag", "me/x"], "me/x:latest", "docker.io/me/x:latest"),
         (["--oci", "x", "--tag", "r.example:5000/a/b:V_1"], "r.example:5000/a/b:V_1", "r.example:5000/a/b:V_1"),
@@ -265,6 +267,9 @@ def test_tag_is_given_or_the_output_s(argv: list[str], tag: str, full: str) -> N
         (["--tag", "Hello"], "--tag Hello: no name of an image"),
         (["--tag", "a:b:c"], "--tag a:b:c: no name of an image"),
         (["--tag", "a-:b"], "--tag a-:b: no name of an image"),
+        (["--tag", "a..b"], "--tag a..b: no name of an image"),
+        (["--tag", "a.-b:1"], "--tag a.-b:1: no name of an image"),
+        (["--tag", "a.:b"], "--tag a.:b: no name of an image"),
         (["--tag", "a:-b"], "--tag a:-b: no name of an image"),
         (["--tag", ":b"], "--tag :b: no name of an image"),
         (["--tag", "a:"], "--tag a:: no name of an image"),
@@ -641,7 +646,8 @@ def test_hashing_writer_writes_all_to_each() -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [1], [5, 1], [1 << 20] * 9 + [3], [7, 1 << 20, 1, 1, 1 << 19]], ids=str)
-def test_hashing_writer_hashes_much_beside_the_writing(parts: list[int]) -> None:
+def test_hashing_writer_hashes_much_beside_the_writing(parts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     data = [os.urandom(size) for size in parts]
     writer = HashingWriter()
     writer.reserve(1 << 30)
@@ -652,6 +658,23 @@ def test_hashing_writer_hashes_much_beside_the_writing(parts: list[int]) -> None
         buffers.append(buffers.pop(0))  # which its owner fills again at once
     assert writer.held == 2
     assert (writer.digest, writer.size_bytes) == (digest_of(b"".join(data)), sum(parts))
+
+
+def test_hashing_writer_of_one_cpu_has_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    writer = HashingWriter()
+    writer.reserve(1 << 30)
+    writer.write(memoryview(DATA))
+    assert (writer.held, writer.digest) == (0, DIGEST)
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, (1 << 19) - 1, 1 << 19])
+def test_digest_is_the_same_by_either_hash(size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+    writer = HashingWriter()
+    writer.reserve(size_bytes)
+    writer.write(memoryview(data))
+    assert writer.digest == digest_of(data) == "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def test_outputs_that_are_rewritten_are_outputs(tmp_path: Path) -> None:
