@@ -11,7 +11,8 @@ import pytest
 
 from tests import support
 from tests.support import done, mirror, need, run
-from tests.tools.bazel_lab import VERSIONS, Lab
+from tests.tools import bazel_roots
+from tests.tools.bazel_lab import SEVEN, VERSIONS, Lab, Workspace
 
 LATER, SUITE = "4.4", "trixie"
 
@@ -66,3 +67,13 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     made.shutdown()
     # Bazel's outputs are read-only, directories included, which root alone may overlook.
     shutil.rmtree(made.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tested(lab: Lab) -> Workspace:
+    """rules/tests with its roots, built."""
+    made = lab.workspace("rules/tests")
+    bazel_roots.put(made)
+    built = made.build("//images/...", *(["//shared/..."] if lab.version == SEVEN else []))
+    assert {spawn.runner for spawn in built.spawns} == {"linux-sandbox"}
+    return made

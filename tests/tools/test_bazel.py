@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import Engine, done, in_chroot, members, need
-from tests.tools import bazel_roots
-from tests.tools.bazel_lab import FOUR, SEVEN, Lab, Workspace
+from tests.tools.bazel_lab import FOUR, Workspace
 from tests.tools.bazel_roots import DIRECTORY, LOADER
 
 PRINTED = {
@@ -24,16 +23,6 @@ PRINTED = {
 """Image -> its program, and what that prints."""
 KINDS = ("files", "host", "listed", "tar")
 """Of roots."""
-
-
-@pytest.fixture(scope="session")
-def tested(lab: Lab) -> Workspace:
-    """rules/tests with its roots, built."""
-    made = lab.workspace("rules/tests")
-    bazel_roots.put(made)
-    built = made.build("//images/...", *(["//shared/..."] if lab.version == SEVEN else []))
-    assert {spawn.runner for spawn in built.spawns} == {"linux-sandbox"}
-    return made
 
 
 def names(tar: Path) -> list[str]:
