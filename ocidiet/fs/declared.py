@@ -61,14 +61,22 @@ class DeclaredRecord(Record):
         size = file.identity.size_bytes
         alike = self._by_size.setdefault(size, [])
         for other in alike:
-            if other.identity == file.identity:
+            if equal(other, file):
                 return other
-            with OpenFile(other) as one, OpenFile(file) as two:
-                spans = range(0, size, _AT_ONCE_BYTES)
-                if all(one.pread(_AT_ONCE_BYTES, at) == two.pread(_AT_ONCE_BYTES, at) for at in spans):
-                    return other
         alike.append(file)
         return file
+
+
+def equal(file: File, other: File) -> bool:
+    """Whether two files have the same bytes."""
+    if file.identity == other.identity:
+        return True
+    size = file.identity.size_bytes
+    if size != other.identity.size_bytes:
+        return False
+    with OpenFile(file) as one, OpenFile(other) as two:
+        spans = range(0, size, _AT_ONCE_BYTES)
+        return all(one.pread(_AT_ONCE_BYTES, at) == two.pread(_AT_ONCE_BYTES, at) for at in spans)
 
 
 class DeclaredRoot(Root):
@@ -120,26 +128,20 @@ class DeclaredRoot(Root):
             target = self._links.get(path)
             if target is not None:
                 known = self._looks[path] = Look("link", target)
-                end = target if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
-                # A link that leads out of what is declared, where its own name is declared: then that is the file.
-                if path in self._files and self.walk(end).kind == "absent":
-                    self._looks[path] = known = self._here(path)
+                if path in self._files and not self._leads(path, target):
+                    known = self._looks[path] = self._here(path)
             else:
                 known = self._looks[path] = self._here(path)
         return known
 
-    def use_one(self, path: str) -> None:
-        """A link whose own name is declared has the bytes under it, too: they tell when it leads elsewhere by now."""
-        if path in self._links and path in self._files:
-            end = self.walk(path).file
-            if end is not None and self._record.declared(self._files[path])[0].identity != end.identity:
-                what = f"is not {self._links[path]} any more, to which its listing has it as a link"
-                hint = "the listing is older than the root: bazel fetch --force, or bazel sync, makes it anew"
-                raise InputError(self._files[path], what, hint)
+    def _leads(self, link: str, target: str) -> bool:
+        """Whether a declared file is the one to which the listing has it lead.
 
-    def use(self, walk: Walk) -> None:
-        for hop in walk.hops:
-            self.use_one(hop.path)
+        It is not where that is not declared, or where the link was turned after the listing was made.
+        """
+        end = self.walk(target if target.startswith("/") else f"{link.rpartition('/')[0]}/{target}")
+        file = self._here(link).file
+        return end.kind == "loop" or (file is not None and end.file is not None and equal(file, end.file))
 
     def _here(self, path: str) -> Look:
         opened = self._files.get(path)
