@@ -13,7 +13,7 @@ from ocidiet.model import TYPE_CHECKING, NamedTuple
 from ocidiet.system import os
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -124,8 +124,6 @@ class Cache:
                     yield os.fsdecode(strings[name : strings.index(0, name)])
 
     def _level(self, hwcap: int) -> str | None:
-        if not hwcap:
-            return ""
         if not hwcap & ~_HWCAP_LEGACY:
             return LEGACY
         if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION:
@@ -138,29 +136,24 @@ class Cache:
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
-        wanted = _flags(machine, bits)
+        wanted, key = _flags(machine, bits), os.fsencode(name) + b"\0"
+        strings, rows, row = self._strings, self._rows, self._row
         found = []
-        for flags, value, *more in self._named(os.fsencode(name) + b"\0"):
-            end = self._strings.find(b"\0", value)
+        # Those of a name stand side by side.
+        for at in range(self._first_at(key), len(rows), row.size):
+            flags, name_at, value, *more = row.unpack_from(rows, at)
+            if not strings.startswith(key, name_at):
+                break
+            end = strings.find(b"\0", value)
             if flags not in wanted or end < 0:
                 continue
             level: str | None = ""
-            if more:
+            if any(more[1:]):
                 low, high = more[1:] if self._order == "<" else more[:0:-1]
                 level = self._level(high << 32 | low)
             if level is not None:
-                found.append((level, os.fsdecode(self._strings[value:end])))
+                found.append((level, os.fsdecode(strings[value:end])))
         return found
-
-    def _named(self, name: bytes) -> Iterator[tuple[int, ...]]:
-        """The entries of a name, which stand side by side, without it."""
-        at = self._first_at(name)
-        while at < len(self._rows):
-            flags, key, *more = self._row.unpack_from(self._rows, at)
-            if not self._strings.startswith(name, key):
-                break
-            yield flags, *more
-            at += self._row.size
 
     def _first_at(self, name: bytes) -> int:
         """Where in the rows the entries of a name start; behind them all if it has none."""

@@ -190,10 +190,10 @@ class Glibc:
             walk = self._root.walk(path)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
-                tried.append(Probe(path, rule, "found"))
+                probes = (*tried, Probe._make((path, rule, "found")))
                 reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                more = (inherited(by), subdir, tuple(better), reached_by, tuple(tried))
-                return Lookup(name, by, tuple(tried), Object(name, walk, taken, rule, item, owner, *more))
+                more = (inherited(by), subdir, tuple(better), reached_by, probes)
+                return Lookup._make((name, by, probes, Object._make((name, walk, taken, rule, item, owner, *more))))
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
@@ -208,24 +208,26 @@ class Glibc:
         if "/" in name:
             yield self._from_cwd(expand(name, self._tokens(by))), (Rule.ABSOLUTE, name, by, "")
             return
-        if by.facts.runpath is None:
+        facts = by.facts
+        if facts.runpath is None:
             owner = inherited(by)
             while owner is not None:
-                yield from self._listed(owner.facts.rpath or "", name, Rule.RPATH, owner, level, better)
+                for directory, how in self._items(owner.facts.rpath or "", Rule.RPATH, owner):
+                    yield from self._in(directory, name, how, owner.facts, level, better)
                 owner = owner.rpath_next
-        if self._library_path:
-            yield from self._listed(self._library_path, name, Rule.LIBRARY_PATH, main, level, better)
-        if by.facts.runpath is not None:
-            yield from self._listed(by.facts.runpath, name, Rule.RUNPATH, by, level, better)
-        no_defaults = bool(by.facts.flags_1 & DF_1_NODEFLIB)
-        path, subdir = self._cached(name, by.facts, level, better)
+        for directory, how in self._items(self._library_path, Rule.LIBRARY_PATH, main):
+            yield from self._in(directory, name, how, main.facts, level, better)
+        for directory, how in self._items(facts.runpath or "", Rule.RUNPATH, by):
+            yield from self._in(directory, name, how, facts, level, better)
+        no_defaults = bool(facts.flags_1 & DF_1_NODEFLIB)
+        path, subdir = self._cached(name, facts, level, better)
         if path and not (no_defaults and path.startswith(tuple(f"{known}/" for known in self.default_dirs))):
             yield path, (Rule.LD_SO_CACHE, "", None, subdir)
         else:
             yield "", (Rule.LD_SO_CACHE, "/etc/ld.so.cache", None, "")
         if not no_defaults:
             for directory in self.default_dirs:
-                yield from self._in(directory, name, (Rule.DEFAULT, "", None, ""), by.facts, level, better)
+                yield from self._in(directory, name, (Rule.DEFAULT, "", None, ""), facts, level, better)
 
     def _cached(self, name: str, facts: ElfFacts, level: str, better: dict[str, None]) -> tuple[str, str]:
         levels = self.levels(facts)
@@ -246,26 +248,22 @@ class Glibc:
                 best, subdir, rank = path, inside, own
         return best, subdir
 
-    def _listed(
-        self, text: str, name: str, rule: str, owner: Object, level: str, better: dict[str, None]
-    ) -> Iterator[Candidate]:
+    def _items(self, text: str, rule: str, owner: Object) -> list[Candidate]:
+        """The directories of a path list."""
         if not text:
-            return
-        values = self._tokens(owner)
-        for item in text.split(":"):
-            directory = self._from_cwd(expand(item, values)).rstrip("/")
-            yield from self._in(directory, name, (rule, item, owner, ""), owner.facts, level, better)
+            return []
+        values = self._tokens(owner) if "$" in text else {}
+        return [(self._from_cwd(expand(item, values)).rstrip("/"), (rule, item, owner, "")) for item in text.split(":")]
 
     def _in(
         self, directory: str, name: str, how: How, facts: ElfFacts, level: str, better: dict[str, None]
-    ) -> Iterator[Candidate]:
+    ) -> list[Candidate]:
         """The places in one directory: its active subdirectories, as far as they exist, and itself."""
         subdirs, met = self._below(directory, facts, level)
         for one in met:
             better[one] = None
-        for subdir in subdirs:
-            yield f"{directory}/{subdir}/{name}", (*how[:3], subdir)
-        yield f"{directory}/{name}", how
+        places = [(f"{directory}/{subdir}/{name}", (*how[:3], subdir)) for subdir in subdirs] if subdirs else []
+        return [*places, (f"{directory}/{name}", how)]
 
     def _below(self, directory: str, facts: ElfFacts, level: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         key = (directory, level, facts.machine, facts.bits)
@@ -306,10 +304,11 @@ class Glibc:
             return Passed(facts.message, fatal=True)
         if isinstance(facts, OcidietError):
             return Passed(facts.message.partition(": ")[2], fatal=False)
-        if (facts.bits, facts.machine, facts.little_endian) != (mine.bits, mine.machine, mine.little_endian):
+        if facts[:3] != mine[:3]:  # class, byte order, machine
             return Passed(_for_another(facts.bits, facts.machine), fatal=False)
-        mark = facts.e_flags & _ABI_FLAGS.get(facts.machine, 0)
-        if mark != self._e_flags & _ABI_FLAGS.get(facts.machine, 0) and (mark or facts.machine not in _MAY_BE_UNMARKED):
+        abi = _ABI_FLAGS.get(facts.machine, 0)
+        mark = facts.e_flags & abi
+        if abi and mark != self._e_flags & abi and (mark or facts.machine not in _MAY_BE_UNMARKED):
             return Passed(f"for another ABI (e_flags {facts.e_flags:#x})", fatal=False)
         if not facts.dynamic or facts.fixed or facts.flags_1 & DF_1_PIE:
             return Passed("a program, no library", fatal=True)
