@@ -55,8 +55,9 @@ class Facts:
 
     def __init__(self) -> None:
         self._known: dict[Identity, ElfFacts | OcidietError] = {}
-        # By the `id` of facts, which stay known.
-        self._unwinds: dict[int, bool] = {}
+        # By the `id` of their facts, which stay known: files that unwind the stack, and files that do not.
+        self._unwinding: set[int] = set()
+        self._calm: set[int] = set()
         self._versions: dict[Identity, Versions] = {}
         self._held: Held | None = None
         self.abouts: dict[Identity, About] = {}
@@ -112,22 +113,26 @@ class Facts:
 
         What is known already decides first: few files are then read for this.
         """
-        unwinds = self._unwinds
-        rest = [found for found in loaded if unwinds.get(id(found.facts)) is not False]
+        calm = self._calm
+        rest = [found for found in loaded if id(found.facts) not in calm]
         for found in rest:
-            if id(found.facts) in unwinds:
+            if id(found.facts) in self._unwinding:
                 return found
         for found in rest:
-            known = elf.may_unwind(found.facts)
-            if known:
-                from ocidiet.elf import symbols
-
-                with OpenFile(found.file) as opened:
-                    known = symbols.unwinds(opened.pread, found.file.identity.size_bytes)
-            unwinds[id(found.facts)] = known
-            if known:
+            if self._unwinds(found):
+                self._unwinding.add(id(found.facts))
                 return found
+            calm.add(id(found.facts))
         return None
+
+    def _unwinds(self, found: Object) -> bool:
+        facts = found.facts
+        if facts.strings is not None and not elf.may_unwind(facts.strings):
+            return False
+        from ocidiet.elf import symbols
+
+        with OpenFile(found.file) as opened:
+            return symbols.unwinds(opened.pread, found.file.identity.size_bytes, facts)
 
     def starts(self, file: File) -> bool:
         """Whether the file is a program, a library or a script that something may start or open."""
@@ -263,7 +268,7 @@ class Resolver:
             preloads = [*preloads, *listed]
         space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads)
         levels = []
-        for level in loader.levels(main.facts):
+        for level in loader.levels(main.facts) if space.better else ():
             if level in space.better:
                 seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, level)
                 if seen.files() != space.files():

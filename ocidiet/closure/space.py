@@ -54,12 +54,12 @@ class Space:
             asker = main if loader.follows_glibc else interp
             self._ask(name, asker, ReachedBy.PRELOAD, queue, "to be preloaded")
         self._walk(queue)
-        wanted = Priority.ALL[: Priority.ALL.index(dlopen) + 1] if dlopen in Priority.ALL else ()
-        if wanted:
-            self._notes(wanted)
-            if Priority.RECOMMENDED in wanted and loader.follows_glibc:
+        if dlopen in Priority.ALL:
+            self._notes(Priority.ALL[: Priority.ALL.index(dlopen) + 1])
+            if dlopen != Priority.REQUIRED and loader.follows_glibc:
                 self._unwinder()
-        self._audits()
+        if main.facts.audit or main.facts.depaudit:
+            self._audits()
 
     def files(self) -> set[tuple[str, File]]:
         """What is mapped, and by what path."""

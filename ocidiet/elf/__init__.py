@@ -44,6 +44,8 @@ MAX_NEEDED = 65536
 MAX_TAGS = 1024
 MAX_NOTE_BYTES = 1 << 20
 _FIRST_READ_BYTES = 4096
+# A file up to this size is read whole.
+_SMALL_FILE_BYTES = 1 << 14
 # A string table up to this size is read whole.
 _SMALL_STRTAB_BYTES = 1 << 13
 NOT_ELF = "not an ELF file"
@@ -111,7 +113,7 @@ class Headers(NamedTuple):
 
 def headers(pread: Pread, size_bytes: int) -> Headers:
     """The headers alone. Raises `BadElf`, as `parse`."""
-    head = pread(_FIRST_READ_BYTES, 0)
+    head = pread(_FIRST_READ_BYTES if size_bytes > _SMALL_FILE_BYTES else size_bytes, 0)
     form = _USUAL.get(head[:16]) if len(head) >= 64 else None
     is_usual = form is not None
     if form is None:
@@ -156,12 +158,14 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
             raise bad(f"{what} outside the file", field, at)
         return data
 
-    table = span(phoff, phnum * phdr.size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
+    size = phdr.size
+    table = head[phoff : phoff + phnum * size]
+    if len(table) < phnum * size:
+        table = span(phoff, phnum * size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
     interp = dynamic = None
     loads = []
     notes: tuple[bytes, ...] = ()
     note_bytes = 0
-    size = phdr.size
     here = phoff - size
     for p_type, offset, vaddr, filesz in phdr.iter_unpack(table):
         here += size
@@ -338,11 +342,10 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     )
 
 
-def may_unwind(facts: ElfFacts) -> bool:
-    """Whether the file, as far as its strings tell, calls one of `UNWINDERS`."""
-    text = facts.strings
+def may_unwind(strings: bytes) -> bool:
+    """Whether one of `UNWINDERS` is among the strings of a file."""
     # Fewer searches: two of them end alike.
-    return text is None or b"d_exit\0" in text or b"pthread_cancel\0" in text or b"backtrace\0" in text
+    return b"d_exit\0" in strings or b"pthread_cancel\0" in strings or b"backtrace\0" in strings
 
 
 def file_offset(loads: list[tuple[int, int, int]], address: int, size_bytes: int) -> int | None:

@@ -13,9 +13,10 @@ from ocidiet.elf import (
     dynamic,
     file_offset,
     headers,
+    may_unwind,
     struct_of,
 )
-from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.model import TYPE_CHECKING, ElfFacts, NamedTuple
 from ocidiet.system import os
 
 if TYPE_CHECKING:
@@ -26,25 +27,30 @@ if TYPE_CHECKING:
 MAX_SYMBOLS_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1024
 _WINDOW_BYTES = 1 << 13
+_MAX_SEARCHED_BYTES = 1 << 16
 _SYM = {1: "I8xBxH", 2: "IBxH16x"}
 
 
 class _Table(NamedTuple):
-    """The dynamic symbols: (offset of the name in the strings, whether the file defines it)."""
+    """The dynamic symbols: offset of the name in the strings, st_info, st_shndx (0: the file does not define it)."""
 
-    symbols: list[tuple[int, bool]]
+    symbols: list[tuple[int, int, int]]
     strtab: int
     strsz: int
 
 
-def unwinds(pread: Pread, size_bytes: int) -> bool:
-    """Whether the file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
+def unwinds(pread: Pread, size_bytes: int, facts: ElfFacts) -> bool:
+    """Whether the file of `facts` imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
     `parse`."""
+    strtab, strsz = facts.version_tables[:2] or (0, 0)
+    # A table of moderate size is searched faster than its symbols are looked at one by one.
+    if facts.strings is None and 0 < strsz <= _MAX_SEARCHED_BYTES and not may_unwind(pread(strsz, strtab)):
+        return False
     table = _table(pread, size_bytes, defined_too=False)
     longest = max(map(len, UNWINDERS))
     start, window = 0, b""
     # Most of these names stand together, however long the table is.
-    for at in sorted([at for at, defined in table.symbols if not defined]):
+    for at in sorted([at for at, _, section in table.symbols if not section]):
         if at + longest > start + len(window):
             start, window = at, pread(_WINDOW_BYTES, table.strtab + at)
         if window.startswith(UNWINDERS, at - start):
@@ -59,7 +65,7 @@ def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
     wanted = [name.encode() + b"\0" for name in names]
     if not all(name in strings for name in wanted):
         return False
-    defined = [at for at, is_defined in table.symbols if is_defined]
+    defined = [at for at, _, section in table.symbols if section]
     return all(any(strings.startswith(name, at) for at in defined) for name in wanted)
 
 
@@ -85,8 +91,8 @@ def _table(pread: Pread, size_bytes: int, defined_too: bool) -> _Table:
             break
     length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
     rows = pread(length, symtab)
-    found = [(row[0], row[2] != 0) for row in symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])]
-    return _Table(found, strtab, min(single.get(DT_STRSZ, 0), size_bytes - strtab))
+    found = symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])
+    return _Table([*found], strtab, min(single.get(DT_STRSZ, 0), size_bytes - strtab))
 
 
 def asker(pread: Pread, size_bytes: int, version: int) -> str:
@@ -97,7 +103,7 @@ def asker(pread: Pread, size_bytes: int, version: int) -> str:
     versym = file_offset(read.loads, single.get(DT_VERSYM, -1), size_bytes)
     data = b"" if versym is None else pread(2 * len(table.symbols), versym)
     numbers = struct_of(read.order + "H").iter_unpack(data[: len(data) // 2 * 2])
-    for (number,), (at, _) in zip(numbers, table.symbols, strict=False):
+    for (number,), (at, _, _) in zip(numbers, table.symbols, strict=False):
         if number == version:
             return os.fsdecode(pread(_MAX_NAME_BYTES, table.strtab + at).partition(b"\0")[0])
     return ""

@@ -189,7 +189,7 @@ class DiskRoot(Root):
 
     def use(self, walk: Walk) -> None:
         for path, _ in walk.hops:
-            self._record.read(self.host_path(path))
+            self._record.read(self.host_path(path) if self._prefix else HostPath(path))
 
     def use_one(self, path: str) -> None:
         self._record.read(self.host_path(path))

@@ -109,9 +109,9 @@ class OpenFile:
 
     def check(self) -> None:
         """Raise `InputChanged` unless the file is still in the state first seen."""
-        file = self.file
-        if identity(os.fstat(self.fd)) != (file.identity if file.container is None else file.container.identity):
-            raise InputChanged(file.path if file.container is None else file.container.path)
+        there = self.file.container or self.file
+        if identity(os.fstat(self.fd)) != there.identity:
+            raise InputChanged(there.path)
 
     def pread(self, size_bytes: int, offset: int) -> bytes:
         """Up to `size_bytes` from `offset`; fewer only at the end of the file."""

@@ -114,9 +114,10 @@ class Glibc:
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path.replace(";", ":")
         self._path_has_tokens = "$" in search.library_path
-        # What was found for names whose search depended on nothing but the name.
-        self._plain: dict[tuple[int, int, str], dict[str, Object]] = {}
-        self._in_vain: dict[tuple[str, int, int, str], Lookup] = {}
+        # By level, what was found for names whose search depended on nothing but the name. Whoever asks is for
+        # the loader's own machine: what is not has no such loader, or is not loaded.
+        self._plain: dict[str, dict[str, Object]] = {}
+        self._in_vain: dict[tuple[str, str], Lookup] = {}
         self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     # What a loaded object serves ----------------------------------------------------------------
@@ -155,14 +156,13 @@ class Glibc:
             return lookup.found or lookup
         if name in known:
             return known[name]
-        key = (name, by.facts.machine, by.facts.bits, level)
-        vain = self._in_vain.get(key)
+        vain = self._in_vain.get((name, level))
         if vain is None:
             lookup = self.lookup(name, by, main, level)
             if lookup.found is not None:
                 known[name] = lookup.found
                 return lookup.found
-            vain = self._in_vain[key] = lookup
+            vain = self._in_vain[name, level] = lookup
         return Lookup(name, by, vain.probes, None)
 
     def known(self, by: Object, level: str) -> dict[str, Object] | None:
@@ -172,7 +172,7 @@ class Glibc:
             return None
         if facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
             return None
-        return self._plain.setdefault((facts.machine, facts.bits, level), {})
+        return self._plain.setdefault(level, {})
 
     def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best

@@ -430,7 +430,8 @@ def test_each_name_that_unwinds_the_stack_is_seen(name: str) -> None:
     strings = b"\0libc.so.6\0" + name.encode() + b"\0"
     data = large([(1, 1), (14, 1)], strings)
     facts = elf.parse(lambda size, at: data[at : at + size], len(data))
-    assert elf.may_unwind(facts) is (name != "exit")
+    assert facts.strings == strings
+    assert elf.may_unwind(strings) is (name != "exit")
 
 
 def test_symbols_mapped_from_outside_the_file_are_not_read() -> None:
@@ -441,8 +442,10 @@ def test_symbols_mapped_from_outside_the_file_are_not_read() -> None:
         assert 0 <= offset < 2**63
         return data[offset : offset + size]
 
-    assert elf.may_unwind(elf.parse(pread, len(data))) is True
-    assert unwinds(pread, len(data)) is False
+    facts = elf.parse(pread, len(data))
+    assert facts.strings is not None
+    assert elf.may_unwind(facts.strings) is True
+    assert unwinds(pread, len(data), facts) is False
 
 
 def told_by_pyelftools(path: Path) -> ElfFacts:
