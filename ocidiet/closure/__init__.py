@@ -8,7 +8,7 @@ and execve(2). Names that nothing serves are collected over all programs.
 from __future__ import annotations
 
 from ocidiet import elf
-from ocidiet.closure.space import Space
+from ocidiet.closure.space import Shape, Space
 from ocidiet.errors import BadElf, InputError, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.model import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Held, Root
     from ocidiet.model import File, Identity, Search, Versions, Walk
-    from ocidiet.search import About
+    from ocidiet.search import About, Loader
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
 # little endian), for glibc; and musl's name of the machine.
@@ -163,6 +163,7 @@ class Resolver:
         self._search = search
         self._cwd = search.cwd.rstrip("/")
         self._loaders = Loaders(root, search, facts)
+        self._shapes: dict[tuple[Loader, tuple[str, ...], str], Shape] = {}
         self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
     def resolve(self, named: Sequence[tuple[str, Walk]]) -> Closure:
@@ -266,11 +267,12 @@ class Resolver:
         if loader.follows_glibc:
             listed, configs = self._loaders.preloaded(main)
             preloads = [*preloads, *listed]
-        space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads)
+        shapes = self._shapes
+        space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, shapes)
         levels = []
         for level in loader.levels(main.facts) if space.better else ():
             if level in space.better:
-                seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, level)
+                seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, shapes, level)
                 if seen.files() != space.files():
                     levels.append(seen.program())
         notices.update(dict.fromkeys(space.notices))

@@ -8,7 +8,7 @@ libgcc_s.so.1, which glibc opens by itself.
 from __future__ import annotations
 
 from ocidiet.errors import BadElf, InputError, shown
-from ocidiet.model import TYPE_CHECKING, Edge, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
+from ocidiet.model import TYPE_CHECKING, Edge, Lookup, NamedTuple, Notice, Object, Priority, Program, ReachedBy, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,19 @@ _STARTING = (ReachedBy.NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
 _LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
 
 
+class Shape(NamedTuple):
+    """What all programs have in their space that need the same, and whose own path lists have no part in it."""
+
+    served: dict[str, Object]
+    mapped: dict[tuple[int, int], Object]
+    objects: list[Object]
+    first: list[tuple[str, Object]]
+    """What the program itself asks for, and what serves it."""
+    edges: list[Edge]
+    """What the libraries ask for."""
+    better: set[str]
+
+
 class Space:
     """What a program's loader maps on a CPU of `level`: filled when made."""
 
@@ -35,8 +48,10 @@ class Space:
         facts: Facts,
         dlopen: str,
         preloads: Sequence[str],
+        shapes: dict[tuple[Loader, tuple[str, ...], str], Shape],
         level: str = "",
     ) -> None:
+        """`shapes` are of programs before."""
         self.better: set[str] = set()
         self.notices: dict[Notice, None] = {}
         self._main = main
@@ -53,7 +68,16 @@ class Space:
         for name in preloads:
             asker = main if loader.follows_glibc else interp
             self._ask(name, asker, ReachedBy.PRELOAD, queue, "to be preloaded")
-        self._walk(queue)
+        needed = main.facts.needed
+        shared = loader.known(main, level) is not None and not (preloads or main.facts.soname or main.facts.filters)
+        shape = shapes.get((loader, needed, level)) if shared else None
+        if shape is not None and main.file.identity[:2] not in shape.mapped:
+            self._fill(shape)
+        else:
+            self._walk(queue)
+            shape = self._shape() if shared else None
+            if shape is not None:
+                shapes[loader, needed, level] = shape
         if dlopen in Priority.ALL:
             self._notes(Priority.ALL[: Priority.ALL.index(dlopen) + 1])
             if dlopen != Priority.REQUIRED and loader.follows_glibc:
@@ -119,6 +143,25 @@ class Space:
                         continue
                     self._take(found, queue)
                 edges.append(Edge._make((by, name, found)))
+
+    def _fill(self, shape: Shape) -> None:
+        self._served.update(shape.served)
+        self._mapped.update(shape.mapped)
+        self._objects += shape.objects
+        self._edges += [Edge._make((self._main, name, found)) for name, found in shape.first]
+        self._edges += shape.edges
+        self.better.update(shape.better)
+
+    def _shape(self) -> Shape | None:
+        """The space as it is, unless something in it is this program's alone."""
+        main = self._main
+        first = [(name, found) for by, name, found in self._edges if by is main]
+        alone = self._missing or self.notices or any(found.owner is not None for _, found in first)
+        if alone or any(found is main for found in self._served.values()):
+            return None
+        mapped = {key: found for key, found in self._mapped.items() if found is not main}
+        edges = self._edges[len(first) :]
+        return Shape(dict(self._served), mapped, self._objects[:], first, edges, set(self.better))
 
     def _filter(self, by: Object, queue: list[Object], at: int) -> None:
         """A filter's libraries come before itself, and so before what else waits."""
