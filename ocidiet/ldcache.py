@@ -7,10 +7,8 @@ byte order; written is the present one.
 
 from __future__ import annotations
 
-import struct
-
 from ocidiet.model import TYPE_CHECKING, NamedTuple
-from ocidiet.system import os
+from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The system's calls, as `os` has them.
+"""The system's calls, as `os` has them, and `struct`: without what their import costs.
 
 `os`, with all that it imports, costs a seventh of Python's start; here is what most runs need of it, and the
 rest comes from there when it is asked for. Where `os` is imported already, as by `site`, this is `os` itself.
@@ -11,7 +11,10 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os as os
+    import struct as struct
     from typing import Any
+else:
+    import _struct as struct  # noqa: F401  # all of it, without a file to look for
 
 _S_IFMT, _S_IFDIR = 0o170000, 0o040000
 _MAX_LINKS = 40

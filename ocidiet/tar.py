@@ -8,11 +8,9 @@ two zero blocks and is padded to GNU tar's record of 10,240 bytes. Bytes leave i
 
 from __future__ import annotations
 
-import struct
-
 from ocidiet.fs import OpenFile
 from ocidiet.model import TYPE_CHECKING
-from ocidiet.system import os
+from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -23,13 +23,13 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = "__future__ _collections _stat errno fcntl gc"
+STANDARD = "__future__ _collections _stat _struct errno fcntl gc"
 MODEL = "ocidiet.model ocidiet.model.base ocidiet.model.loading"
 # What `system` leaves to it.
 OS = "_collections_abc genericpath os os.path posixpath stat"
 COMMON = f"{STANDARD} ocidiet ocidiet.system ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors {MODEL}"
 WALK = (
-    f"{COMMON} _struct struct ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
+    f"{COMMON} ocidiet.closure ocidiet.closure.space ocidiet.elf ocidiet.fs ocidiet.fs.disk"
     " ocidiet.ldcache ocidiet.search ocidiet.search.glibc"
 )
 JOB = (

@@ -12,7 +12,7 @@ import fcntl
 
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, Identity
-from ocidiet.system import os
+from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
     from ocidiet.model import HostPath
@@ -156,11 +156,9 @@ class Output(Stream):
 
     def reserve(self, size_bytes: int) -> None:
         """Ask for the space at once: writing is then faster, and replacing the old file much so."""
-        from struct import pack
-
         self._open()
         try:
-            fcntl.ioctl(self._fd, _FS_IOC_RESVSP, pack(_SPACE_RESV, 0, 0, 0, size_bytes, 0, 0))
+            fcntl.ioctl(self._fd, _FS_IOC_RESVSP, struct.pack(_SPACE_RESV, 0, 0, 0, size_bytes, 0, 0))
         except OSError:
             pass  # a full disk is the first write's to tell
 

@@ -8,11 +8,9 @@ a loader refuses. Every number from the file is bounded before it is used.
 
 from __future__ import annotations
 
-import struct
-
 from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING, ElfFacts, Filter, NamedTuple
-from ocidiet.system import os
+from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
