@@ -7,8 +7,9 @@ the Docker image specification v1.2. Where an archive is both, the index counts.
 from __future__ import annotations
 
 from ocidiet.errors import InputError, shown
-from ocidiet.fs import DiskRoot, OpenFile
+from ocidiet.fs import OpenFile, Root
 from ocidiet.fs.image import Blob, Document, ImageRoot, Setup, Stored
+from ocidiet.fs.named import named
 from ocidiet.fs.unpack import Unpacker
 from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 from ocidiet.system import os
@@ -16,7 +17,7 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ocidiet.fs import Record, Root
+    from ocidiet.fs import Record
     from ocidiet.model import File
 
     Json = dict[str, object]
@@ -65,15 +66,9 @@ class Named(NamedTuple):
 
 def images(path: HostPath, record: Record) -> list[Named]:
     """All images of the OCI layout or archive at absolute `path`, with the bytes as they are. Raises `InputError`."""
-    walk = DiskRoot("", record).walk(path)
+    there = named(path, record)
     unpacker = Unpacker(path)
-    if walk.kind != "dir" and walk.file is None:
-        raise InputError(path, walk.reason)
-    inside: Root
-    if walk.file is None:
-        inside = DiskRoot(walk.real.rstrip("/"), record)
-    else:
-        inside = ImageRoot(path, [unpacker.plain(walk.file)])
+    inside = there if isinstance(there, Root) else ImageRoot(path, [unpacker.plain(there)])
     if inside.walk("/oci-layout").file is None or inside.walk("/index.json").file is None:
         hint = "what else there is, `skopeo copy` turns into one"
         raise InputError(path, "neither an OCI layout nor an OCI archive", hint)

@@ -74,6 +74,20 @@ def test_index_is_the_same_in_any_order_and_form(home: Path, tmp_path: Path) -> 
     assert (tmp_path / "x.oci/index.json").read_bytes() == (home / "all.oci/index.json").read_bytes()
 
 
+def test_layouts_whose_files_are_links_are_read_through_them(home: Path, tmp_path: Path) -> None:
+    """As a sandbox has its inputs."""
+    for name in ("amd64", "arm64", "arm"):
+        for path in (home / f"{name}.oci").rglob("*"):
+            if path.is_file():
+                place = tmp_path / path.relative_to(home)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(path)
+    images = ["arm.oci", "amd64.oci", "arm64.oci"]
+    done([*INDEX, "all.oci", *images, "--tag", "all:1"], tmp_path)
+    assert (tmp_path / "all.oci/index.json").read_bytes() == (home / "all.oci/index.json").read_bytes()
+    assert ocidiet("verify", "--platform", "linux/arm64", "all.oci", cwd=tmp_path).returncode == 0
+
+
 def test_index_is_verified_for_each_platform(home: Path) -> None:
     for name in ("amd64", "arm64", "arm"):
         told = ocidiet("verify", "--platform", f"linux/{name}", "all.oci", cwd=home)
