@@ -120,6 +120,9 @@ class Root:
         base = ""
         hops: list[Hop] = []
         pending = path.split("/")[::-1]
+        above = self._directories.get(path.rpartition("/")[0])
+        if above is not None and above.kind == "dir":
+            base, hops, pending = above.real.rstrip("/"), [*above.hops[:-1]], pending[:1]
         while pending:
             name = pending.pop()
             if name in ("", "."):

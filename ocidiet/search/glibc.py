@@ -270,17 +270,15 @@ class Glibc:
         known = self._subdirs.get(key)
         if known is None:
             levels = self.levels(facts)
-            if self._root.directory(f"{directory}/{HWCAPS}").kind != "dir":
+            is_there = self._is_directory(directory)
+            if not is_there or not self._is_directory(f"{directory}/{HWCAPS}"):
                 levels = ()
             met = tuple(one for one in levels if self._is_directory(f"{directory}/{HWCAPS}/{one}"))
             active = self.levels(facts)
             active = active[active.index(level) :] if level else ()
             subdirs = [f"{HWCAPS}/{one}" for one in met if one in active]
-            tops = {
-                top
-                for top in {one.partition("/")[0] for one in self._legacy}
-                if self._is_directory(f"{directory}/{top}")
-            }
+            tops = {one.partition("/")[0] for one in self._legacy if is_there}
+            tops = {top for top in tops if self._is_directory(f"{directory}/{top}")}
             subdirs += [
                 one
                 for one in self._legacy
