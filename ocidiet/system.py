@@ -1,4 +1,4 @@
-"""The system's calls, as `os` has them, and `struct`: without what their import costs.
+"""What the standard library has, without what its import costs: `os`, `struct`, and records.
 
 `os`, with all that it imports, costs a seventh of Python's start; here is what most runs need of it, and the
 rest comes from there when it is asked for. Where `os` is imported already, as by `site`, this is `os` itself.
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import os as os
     import struct as struct
     from typing import Any
+    from typing import NamedTuple as NamedTuple
 else:
     import _struct as struct  # noqa: F401  # all of it, without a file to look for
 
@@ -87,3 +88,54 @@ def light() -> Any:
 
 if not TYPE_CHECKING:
     os = sys.modules.get("os") or light()
+
+    # The same contract as typing.NamedTuple, whose import costs as much as Python's own start.
+    try:
+        from _collections import _tuplegetter as _getter
+    except ImportError:
+        from _operator import itemgetter
+
+        def _getter(index, doc):
+            return property(itemgetter(index), doc=doc)
+
+    class _RecordType(type):
+        def __new__(mcs, name, bases, namespace):
+            if bases:
+                fields = namespace["_fields"] = tuple(namespace.get("__annotations__", ()))
+                namespace["_defaults"] = tuple([namespace[field] for field in fields if field in namespace])
+                namespace["__slots__"] = ()
+                for index, field in enumerate(fields):
+                    namespace[field] = _getter(index, None)
+            return type.__new__(mcs, name, bases or (tuple,), namespace)
+
+    class NamedTuple(metaclass=_RecordType):
+        __slots__ = ()
+        _fields = ()
+        _defaults = ()
+
+        def __new__(cls, *values, **named):
+            absent = len(cls._fields) - len(values)
+            if named or not 0 <= absent <= len(cls._defaults):
+                values = cls._filled(values, named)
+            elif absent:
+                values += cls._defaults[-absent:]
+            return tuple.__new__(cls, values)
+
+        _make = classmethod(tuple.__new__)
+
+        @classmethod
+        def _filled(cls, values, named):
+            rest = cls._fields[len(values) :]
+            last = cls._fields[len(cls._fields) - len(cls._defaults) :]
+            given = dict(zip(last, cls._defaults, strict=True)) | named
+            try:
+                values += tuple([given[field] for field in rest])
+            except KeyError as missing:
+                raise TypeError(f"{cls.__name__}() needs {missing}") from None
+            if named.keys() - set(rest) or len(values) > len(cls._fields):
+                raise TypeError(f"{cls.__name__}() takes {', '.join(cls._fields)}")
+            return values
+
+        def __repr__(self):
+            pairs = zip(self._fields, self, strict=True)
+            return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in pairs)})"

@@ -24,7 +24,7 @@ sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
 STANDARD = "__future__ _collections _stat _struct errno fcntl gc"
-MODEL = "ocidiet.model ocidiet.model.base ocidiet.model.loading"
+MODEL = "ocidiet.model ocidiet.model.loading"
 # What `system` leaves to it.
 OS = "_collections_abc genericpath os os.path posixpath stat"
 COMMON = f"{STANDARD} ocidiet ocidiet.system ocidiet.cli ocidiet.cli.options ocidiet.commit ocidiet.errors {MODEL}"

@@ -8,7 +8,6 @@ from an ELF file are decoded with `os.fsdecode`, so that any byte survives.
 
 from __future__ import annotations
 
-from ocidiet.model.base import TYPE_CHECKING, DepName, HostPath, ImagePath, NamedTuple, below
 from ocidiet.model.loading import (
     Closure,
     Config,
@@ -27,11 +26,23 @@ from ocidiet.model.loading import (
     Rule,
     Versions,
 )
-from ocidiet.system import os
+from ocidiet.system import TYPE_CHECKING, NamedTuple, os
 
 if TYPE_CHECKING:
+    from typing import NewType
+
     from ocidiet.model.declared import Declared
     from ocidiet.model.oci import Wanted
+
+    # Three kinds of path that look alike and are not.
+    HostPath = NewType("HostPath", str)
+    """A path as the build machine's kernel is asked for it."""
+    ImagePath = NewType("ImagePath", str)
+    """A path inside the image: no leading, trailing or double `/`, no `.` or `..`."""
+    DepName = NewType("DepName", str)
+    """A name as a Makefile spells it, escaped."""
+else:
+    HostPath = ImagePath = DepName = str
 
 __all__ = [
     "LAYOUTS",
@@ -341,3 +352,8 @@ class Verdict(NamedTuple):
     """Of the programs, as `linux/amd64`."""
     libcs: tuple[str, ...]
     """Of the programs, as `glibc 2.36`."""
+
+
+def below(path: str, directory: str | None) -> bool:
+    """Whether `path` is `directory` or lies under it; both absolute, without links and `..`."""
+    return directory is not None and (path == directory or path.startswith(directory.rstrip("/") + "/"))

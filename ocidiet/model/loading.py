@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocidiet.model.base import TYPE_CHECKING, NamedTuple
+from ocidiet.system import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ocidiet.model import File, Walk

@@ -5,7 +5,7 @@ Not part of `ocidiet.model` itself: a run that writes a tar alone does not impor
 
 from __future__ import annotations
 
-from ocidiet.model.base import TYPE_CHECKING, HostPath, NamedTuple
+from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 
 if TYPE_CHECKING:
     from typing import NewType
