@@ -10,7 +10,7 @@ import sys
 
 from ocidiet import __version__
 from ocidiet.cli import options
-from ocidiet.errors import MissingLibraries, OcidietError, OutputError, shown
+from ocidiet.errors import OcidietError, OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
 from ocidiet.system import os
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _catch_signals()
         code = _main(sys.argv[1:] if argv is None else argv)
     except OcidietError as error:
-        if isinstance(error, MissingLibraries) and os.environ.get("LD_LIBRARY_PATH"):
+        if os.getenv("LD_LIBRARY_PATH"):
             error.library_path_is_set()
         say(f"ocidiet: error: {error}")
         code = error.exit_code

@@ -6,7 +6,7 @@ import sys
 import time
 
 from ocidiet.cli import Signals, tell, write
-from ocidiet.errors import MissingLibraries, UsageError, shown
+from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, NamedTuple, Places, Request, Source, below
 from ocidiet.system import os
 
@@ -249,6 +249,8 @@ def _refuse(missing: dict[str, list[Lookup]], root: fs.Root, wanted: Request) ->
             from ocidiet.cli import roots
 
             raise roots.refused(missing, root, wanted)
+        from ocidiet.errors.lacks import MissingLibraries
+
         raise MissingLibraries([lookup for name in names for lookup in missing[name]], names, "", root.spell)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ocidiet.errors import UndeclaredFiles
 from ocidiet.fs import DiskRoot, Record, Root
 from ocidiet.fs.declared import BuildFiles, DeclaredRecord, DeclaredRoot, MountedRoot, told_links
 from ocidiet.model import TYPE_CHECKING, Closure, HostPath, Notice
@@ -10,6 +9,7 @@ from ocidiet.model.declared import TREE
 from ocidiet.system import os
 
 if TYPE_CHECKING:
+    from ocidiet.errors.lacks import UndeclaredFiles
     from ocidiet.model import Lookup, Request
 
 
@@ -46,6 +46,8 @@ def spelled(closed: Closure) -> Closure:
 
 def refused(missing: dict[str, list[Lookup]], root: Root, wanted: Request) -> UndeclaredFiles:
     """The error for names that nothing declared serves."""
+    from ocidiet.errors.lacks import UndeclaredFiles
+
     declared = wanted.declared
     assert declared is not None
     labels = {root.spell(place): label for place, label in declared.labels.items()}

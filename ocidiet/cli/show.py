@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ocidiet.cli import options, tell, write
-from ocidiet.errors import MissingLibraries, UsageError, shown
+from ocidiet.errors import UsageError, shown
 from ocidiet.model import TYPE_CHECKING, Rule, below
 from ocidiet.system import os
 
@@ -50,6 +50,8 @@ def show(verb: str, given: options.Options, cwd: str) -> None:
         write(drawn(closed, root, cwd, verbose))
     tell(closed.notices, verbose)
     if closed.broken:
+        from ocidiet.errors.lacks import MissingLibraries
+
         error = MissingLibraries(closed.missing, closed.broken, "", root.spell)
         if verb == "tree":
             error.evidence = ()  # which the tree holds

@@ -6,7 +6,7 @@ Accepts or refuses; never changes the tree. Page `image` judges finished images,
 from __future__ import annotations
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import BadElf, LackingVersions, MissingLibraries, OcidietError, shown
+from ocidiet.errors import BadElf, OcidietError, shown
 from ocidiet.fs import Look, Root
 from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Lack, Program, Search, Tree, Walk
 
@@ -65,6 +65,8 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
         if lookups:
             missing[f"/{placed.name}"] = lookups
     if missing:
+        from ocidiet.errors.lacks import MissingLibraries
+
         told = [lookup for lookups in missing.values() for lookup in lookups]
         raise MissingLibraries(told, [*missing], " inside the image", root.spell)
     ours = {entry.source.identity[:2] for entry in tree.entries if entry.source is not None}
@@ -82,6 +84,8 @@ def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) ->
     judge = Judge(facts)
     lacks = {placed.name: judge.lacks(proven) for placed, proven in zip(tree.programs, inside.programs, strict=True)}
     if any(lacks.values()):
+        from ocidiet.errors.lacks import LackingVersions
+
         found = dict.fromkeys(lack for of_one in lacks.values() for lack in of_one)
         raise LackingVersions(tuple(found), [f"/{name}" for name, of_one in lacks.items() if of_one])
 

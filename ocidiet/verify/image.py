@@ -8,7 +8,7 @@ program here asks for may have its own from whoever opens it.
 from __future__ import annotations
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import InputError, OcidietError, lacking, shown
+from ocidiet.errors import InputError, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.fs.image import Flaw, ImageRoot, Odd
 from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Lookup, Notice, Program, Rule, Search, Verdict
@@ -248,6 +248,8 @@ class _Judged:
 
     def _lacks(self, program: Program) -> None:
         for lack in self._versions.lacks(program):
+            from ocidiet.errors.lacks import lacking
+
             remedy = f"take {shown(lack.found.path.rpartition('/')[2])} from where it was linked, or link it here"
             self._add("version", lack.needed_by.path, lacking(lack), remedy)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import FunctionType
 
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import MissingLibraries, OcidietError
+from ocidiet.errors import OcidietError
+from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Search
 from tests.unit.elfmaker import BE, INTERP, LE, LOADER, lay, make

@@ -11,7 +11,8 @@ import pytest
 
 from ocidiet import elf
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import InputError, MissingLibraries, OcidietError
+from ocidiet.errors import InputError, OcidietError
+from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import Closure, ElfFacts, HostPath, Notice, Program, Search
 from tests.unit.elfmaker import AARCH64, INTERP, LOADER, lay, make, program

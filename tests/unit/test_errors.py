@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ocidiet import errors
-from ocidiet.errors import BadElf, InputChanged, InputError, MissingLibraries, OcidietError, PlaceConflict, shown
+from ocidiet.errors import BadElf, InputChanged, InputError, OcidietError, PlaceConflict, shown
+from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.model import ElfFacts, Hop, Lookup, Object, Probe, Rule, Walk
 
 CHANGED = "nothing was published; run again when the build that writes it has ended"

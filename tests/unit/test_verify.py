@@ -8,7 +8,8 @@ import pytest
 
 from ocidiet import tree, verify
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import MissingLibraries, OcidietError
+from ocidiet.errors import OcidietError
+from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import Entry, HostPath, ImagePath, Places, Search, Source, Tree
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program

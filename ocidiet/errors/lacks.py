@@ -1,110 +1,14 @@
-"""Every error that a user can meet, and its wording.
-
-The form is the GNU standard's, `ocidiet: error: PATH: what is wrong`, with the first line complete
-alone, the evidence below it in order, and a hint last. Only `cli` prints.
-"""
+"""What programs lack: libraries, and symbol versions of them; all of it at once."""
 
 from __future__ import annotations
 
+from ocidiet.errors import OcidietError, shown
 from ocidiet.model import TYPE_CHECKING, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ocidiet.model import Lack, Lookup
-
-
-def shown(text: str) -> str:
-    """`text` fit for a terminal: control characters and undecodable bytes as escapes."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(char: str) -> str:
-    if char.isprintable():
-        return char
-    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
-
-
-class OcidietError(Exception):
-    """What a user is told; `exit_code` 1, the input is at fault, unless a subclass says else."""
-
-    exit_code = 1
-
-    def __init__(self, message: str, evidence: Iterable[str] = (), hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.evidence = tuple(evidence)
-        self.hint = hint
-
-    def __str__(self) -> str:
-        lines = [self.message, *("  " + line for line in self.evidence)]
-        if self.hint:
-            lines.append("  hint: " + self.hint)
-        return "\n".join(lines)
-
-
-class UsageError(OcidietError):
-    """The command line is at fault."""
-
-    exit_code = 2
-
-
-class OutputError(OcidietError):
-    """The output could not be written."""
-
-    exit_code = 3
-
-
-class InputError(OcidietError):
-    """A named input cannot be used: absent, unreadable, of the wrong kind."""
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__(f"{shown(path)}: {what}", hint=hint)
-
-
-class BadElf(OcidietError):
-    """A file is not an ELF object that the loader would take.
-
-    `field` names the header field at fault and `offset` its place in the file, in bytes; `bits` and
-    `machine` are what the fields before it said (0 if none did): a loader looks at them first.
-    """
-
-    def __init__(self, what: str, field: str = "", offset: int = 0, bits: int = 0, machine: int = 0) -> None:
-        self.bits = bits
-        self.machine = machine
-        where = f" ({field} at offset {offset:#x})" if field else ""
-        super().__init__(what + where)
-
-
-class InputChanged(OcidietError):
-    """A file changed between being read and the image's publication."""
-
-    def __init__(self, path: str, what: str = "changed while the image was made") -> None:
-        super().__init__(
-            f"{shown(path)}: {what}",
-            hint="nothing was published; run again when the build that writes it has ended",
-        )
-
-
-class PlaceConflict(OcidietError):
-    """Two different files for one place in the image."""
-
-    def __init__(self, name: str, first: tuple[str, str], second: tuple[str, str]) -> None:
-        super().__init__(
-            f"/{shown(name)}: two different files for one place in the image",
-            (f"{shown(path)}  ({why})" for path, why in (first, second)),
-            "give one of them another place with SRC:DEST",
-        )
-
-
-class UnencodableName(OcidietError):
-    """A name that a depfile cannot carry to both Make and Ninja."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(
-            f"{shown(name)}: a depfile cannot carry this name: {why}",
-            hint="rename it, or leave out --depfile and let the build file name the inputs",
-        )
 
 
 class MissingLibraries(OcidietError):
@@ -131,7 +35,7 @@ class MissingLibraries(OcidietError):
         self._in_image = bool(where)
 
     def library_path_is_set(self) -> None:
-        """Tell of the process's own LD_LIBRARY_PATH, with which the real loader may find them."""
+        # With it the real loader may find them.
         if not self._in_image:
             self.hint += "\n  hint: LD_LIBRARY_PATH is set here and is not read: give it with --library-path"
 
