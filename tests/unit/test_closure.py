@@ -275,12 +275,14 @@ def test_chain_of_libraries_needs_neither_stack_nor_time(tmp_path: Path) -> None
         chain = {f"/lib64/l{n}": make(needed=[f"l{n + 1}"]) for n in range(count)}
         names = {"/main": program("l0"), **chain, f"/lib64/l{count}": LIB}
         lay(top, {INTERP: LOADER, **names})
-        root = DiskRoot(str(top), Record())
-        started = time.process_time()
-        found = Resolver(root, Facts(), Search(HostPath("/"))).resolve([("/main", root.walk("/main"))]).programs[0]
-        spent = time.process_time() - started
-        assert [o.name for o in found.objects] == [f"l{n}" for n in range(count + 1)]
-        return spent
+        spent = []
+        for _ in range(3):
+            root = DiskRoot(str(top), Record())
+            started = time.process_time()
+            found = Resolver(root, Facts(), Search(HostPath("/"))).resolve([("/main", root.walk("/main"))]).programs[0]
+            spent.append(time.process_time() - started)
+            assert [o.name for o in found.objects] == [f"l{n}" for n in range(count + 1)]
+        return min(spent)
 
     # Four times as many: quadratic work would take sixteen times as long.
     assert seconds(2000) < 10 * seconds(500)

@@ -103,10 +103,14 @@ def test_walk_agrees_with_the_kernel_where_no_link_is_absolute(top: str) -> None
     ours, kernels = {}, {}
     for path in NAMES.keys() - absolute - {"/above", "/up"}:
         ours[path] = root.walk(path).kind
-        try:
-            kernels[path] = "dir" if stat.S_ISDIR(os.stat(top + path).st_mode) else "file"
-        except OSError as error:
-            kernels[path] = "loop" if error.errno == errno.ELOOP else "absent"
+        # A walk that the kernel begins anew, because of a rename elsewhere, counts on: its first "loop" may be none.
+        for _ in range(5):
+            try:
+                kernels[path] = "dir" if stat.S_ISDIR(os.stat(top + path).st_mode) else "file"
+            except OSError as error:
+                kernels[path] = "loop" if error.errno == errno.ELOOP else "absent"
+            if kernels[path] != "loop":
+                break
     assert ours == kernels
 
 
