@@ -34,11 +34,11 @@ WALK = (
 )
 JOB = (
     f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.tar ocidiet.tree"
-    " ocidiet.tree.askers ocidiet.tree.layout ocidiet.verify"
+    " ocidiet.tree.layout ocidiet.verify"
 )
 IMAGE = (
     "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.commit.layers ocidiet.model.oci ocidiet.oci"
-    " ocidiet.oci.layout"
+    " ocidiet.oci.layout ocidiet.tree.bases"
 )
 SPLIT = "ocidiet.cli.beside ocidiet.tree.layers"
 ARCHIVE = "ocidiet.oci.archive"

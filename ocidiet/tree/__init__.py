@@ -29,8 +29,7 @@ from ocidiet.model import (
 )
 from ocidiet.search import moved
 from ocidiet.system import os
-from ocidiet.tree.askers import asked, askers_of, place_in, skip_defaults, told
-from ocidiet.tree.layout import Layout, end, layout_of, normal
+from ocidiet.tree.layout import Layout, asked, askers_of, end, layout_of, normal, place_in, skip_defaults, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

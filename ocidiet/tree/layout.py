@@ -4,22 +4,21 @@
 with a real /lib, and on one whose /lib is a link to usr/lib. So files stand at canonical paths; a name
 that must exist literally (the interpreter, a script's /bin/sh, what the user spelled) stands there
 too, and no directory entry is made where a base may hold a link. The same tar is no image layer:
-stacked, not added, it would hide such a link. The other layouts are for layers: `Merged`, `Split` and
-`Scratch` by name, `OnBase` as a known base has it.
+stacked, not added, it would hide such a link. The other layouts, which page `bases` has, are for layers.
+
+Behind the layouts: who asks for what is in an image, for its reasons.
 """
 
 from __future__ import annotations
 
-from ocidiet.errors import PlaceConflict
-from ocidiet.fs import OpenFile
-from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath, Rule
-from ocidiet.tree.askers import told
+from ocidiet.model import TYPE_CHECKING, ImagePath, Rule
+from ocidiet.search import DF_1_NODEFLIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ocidiet.fs import Root
-    from ocidiet.model import Entry, File
+    from ocidiet.model import Entry, Object, Program, Source
 
 # Directories that some base image holds as a link to another.
 MAYBE_LINKS = frozenset(
@@ -133,118 +132,55 @@ class Portable(Layout):
         return directory in MAYBE_LINKS
 
 
-class Split(Layout):
-    """A layer over a base with real directories /bin and /lib."""
-
-    def refuses(self, name: ImagePath, typeflag: str) -> str:
-        return f"/{name} would hide a directory of the base image" if name in MERGED and typeflag != "5" else ""
-
-
-class Merged(Layout):
-    """A layer over a base whose /bin, /lib and their like are links into /usr."""
-
-    def __init__(self) -> None:
-        self._moved = {name: f"usr/{name}" for name in MERGED}
-
-    def settle(self, name: ImagePath) -> ImagePath:
-        top, slash, rest = name.partition("/")
-        return ImagePath(f"{self._moved[top]}/{rest}") if slash and top in self._moved else name
-
-    def refuses(self, name: ImagePath, typeflag: str) -> str:
-        return f"/{name} would hide a link of the base image" if name in self._moved and typeflag != "5" else ""
-
-    def brings(self, directory: ImagePath) -> bool:
-        return directory not in self._moved
-
-    def stands(self, entry: Entry) -> bool:
-        return entry.typeflag == "2" and self._moved.get(entry.name) == end(entry.name, entry.linkname)
-
-
-class Scratch(Merged):
-    """A whole image: the links between directories are those of the root, where something needs them."""
-
-    has_cache = True
-
-    def __init__(self, root: Root) -> None:
-        ends = {name: root.directory(f"/{name}") for name in MERGED if root.look(f"/{name}").kind == "link"}
-        self._moved = {name: end.real[1:] for name, end in ends.items() if end.kind == "dir"}
-        self._used: set[str] = set()
-
-    def settle(self, name: ImagePath) -> ImagePath:
-        settled = super().settle(name)
-        if settled != name or name in self._moved:
-            self._used.add(name.partition("/")[0])
-        return settled
-
-    def refuses(self, name: ImagePath, typeflag: str) -> str:
-        del name, typeflag
-        return ""  # there is no base image
-
-    def stands(self, entry: Entry) -> bool:
-        del entry
-        return False
-
-    def links(self) -> Iterator[tuple[ImagePath, str]]:
-        return ((ImagePath(name), self._moved[name]) for name in sorted(self._used))
-
-
-class OnBase(Layout):
-    """A layer over a known base, written through that base's own links between directories."""
-
-    def __init__(self, base: Root) -> None:
-        self._base = base
-        self.has_cache = base.walk("/etc/ld.so.cache").kind == "absent"
-
-    def settle(self, name: ImagePath) -> ImagePath:
-        parts = name.split("/")
-        for count in range(len(parts) - 1, 0, -1):
-            there = self._base.directory("/" + "/".join(parts[:count]))
-            if there.kind == "dir":
-                return ImagePath("/".join([*there.real[1:].split("/"), *parts[count:]]).lstrip("/"))
-        return name
-
-    def refuses(self, name: ImagePath, typeflag: str) -> str:
-        kind = self._base.look(f"/{name}").kind
-        if kind == "absent" or (kind == "dir") == (typeflag == "5"):
-            # A link to a directory is a directory to all that use it.
-            is_way = kind == "link" and self._base.directory(f"/{name}").kind == "dir"
-            return f"/{name} is a link of the base image to a directory, and would be replaced" if is_way else ""
-        return f"/{name} is a {_KINDS.get(kind, kind)} of the base image, and would be replaced"
-
-    def brings(self, directory: ImagePath) -> bool:
-        return self._base.directory(f"/{directory}").kind != "dir"
-
-    def stands(self, entry: Entry) -> bool:
-        path = f"/{entry.name}"
-        look = self._base.look(path)
-        text = look.target if look.kind == "link" and entry.source is None else None
-        if text is not None and end(entry.name, text) == end(entry.name, entry.linkname):
-            return True
-        if look.kind not in ("file", "link") or entry.reason.rule in Rule.ASKED_FOR:
-            return False
-        there = self._base.walk(path).file
-        if entry.source is None or there is None or not _same_bytes(there, entry.source):
-            conflict = PlaceConflict(entry.name, (self._base.spell(path), "the base image's"), told(entry))
-            conflict.hint = "--library-dir puts the build tree's libraries elsewhere"
-            raise conflict
-        return True
-
-
-def _same_bytes(one: File, other: File, at_once: int = 1 << 20) -> bool:
-    size = one.identity.size_bytes
-    if size != other.identity.size_bytes:
-        return False
-    with OpenFile(one) as a, OpenFile(other) as b:
-        return all(a.pread(at_once, at) == b.pread(at_once, at) for at in range(0, size, at_once))
-
-
-_KINDS = {"dir": "directory", "special": "device or socket"}
-
-
 def layout_of(name: str, root: Root, base: Root | None) -> Layout:
     """The layout of this name, or what a known `base` asks for."""
+    if base is None and name == "portable":
+        return Portable()
+    from ocidiet.tree import bases
+
     if base is not None:
-        return OnBase(base)
-    if name == "scratch":
-        return Scratch(root)
-    return {"portable": Portable, "merged": Merged, "split": Split}[name]()
+        return bases.OnBase(base)
+    return bases.Scratch(root) if name == "scratch" else {"merged": bases.Merged, "split": bases.Split}[name]()
+
+
+# Who asks for what ---------------------------------------------------------------------------------
+
+
+def place_in(directory: str, found: Object) -> str:
+    """Where a loader looks for `found` in `directory`."""
+    return "/".join(part for part in (directory, found.subdir, found.name) if part)
+
+
+def skip_defaults(program: Program) -> set[int]:
+    """The objects, by `id`, that are asked for by one who looks into no default directory (DF_1_NODEFLIB)."""
+    if not any(by.facts.flags_1 & DF_1_NODEFLIB for by in (program.main, *program.objects)):
+        return set()
+    edges = (edge for edge in program.edges if edge.needed_by.facts.flags_1 & DF_1_NODEFLIB)
+    return {id(edge.found) for edge in edges if edge.found.rule == Rule.LD_SO_CACHE}
+
+
+def asked(found: Object) -> object:
+    """What tells `found` from others in the table of `askers_of`."""
+    return found.rule == Rule.INTERP, found.file.identity[:2]
+
+
+def askers_of(programs: Iterable[tuple[Source, Program]]) -> dict[object, dict[str, None]]:
+    """For each library the names of those that need it, for each interpreter its programs', in order."""
+    askers: dict[object, dict[str, None]] = {}
+    for source, program in programs:
+        main = (source.dest or program.main.walk.spelled).rpartition("/")[2]
+        for part in program.parts():
+            if part.interp is not None:
+                askers.setdefault(asked(part.interp), {})[main] = None
+            for by, _, found in part.edges:
+                if found is not part.interp:
+                    name = main if by is program.main else by.name.rpartition("/")[2]
+                    askers.setdefault(asked(found), {})[name] = None
+    return askers
+
+
+def told(entry: Entry) -> tuple[str, str]:
+    """What stands there, and why; for messages."""
+    who = ", ".join(entry.reason.needed_by)
+    what = entry.source.path if entry.source else f"link to {entry.linkname}" if entry.linkname else "directory"
+    return what, f"{entry.reason.rule} {who}".strip()
