@@ -46,7 +46,7 @@ PACK_ATTRS = {
     "_allowlist_function_transition": attr.label(
         default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
     ),
-    "_root": attr.label(default = "//rules:root"),
+    "_root": attr.label(allow_files = True, default = "//rules:root"),
 }
 
 def as_dict(labels):

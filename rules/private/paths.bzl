@@ -1,4 +1,4 @@
-"""Names of files and their places: pure functions, whose rows are rules/tests/paths_test.bzl."""
+"""Names of files and their places: pure functions, whose rows are tests/paths_test.bzl."""
 
 def virtual(short_path):
     """The name of a file as the tool is told it: its path without its root, which depends on the configuration.

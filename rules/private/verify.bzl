@@ -32,14 +32,14 @@ def verified(ctx, image, execution_requirements):
     return proof
 
 _BODY = """\
-os.execv(run[0], [*run, "verify", *{images}, *sys.argv[1:]])
+os.execv(run[0], [*run, "verify", "{image}", *sys.argv[1:]])
 """
 
 def _impl(ctx):
-    images = [file.short_path for file in ctx.files.image]
-    if not images:
-        fail("%s: image: %s is no file" % (ctx.label, ctx.attr.image.label))
-    return [launcher(ctx, tool_of(ctx), _BODY.format(images = images), ctx.files.image)]
+    images = ctx.files.image
+    if len(images) != 1:
+        fail("%s: image: %s is %d files; an image is one" % (ctx.label, ctx.attr.image.label, len(images)))
+    return [launcher(ctx, tool_of(ctx), _BODY.format(image = images[0].short_path), images)]
 
 _ocidiet_verify_test = rule(
     attrs = {

@@ -47,6 +47,18 @@ def test_an_image_starts_in_an_empty_root(tested: Workspace, tmp_path: Path, ima
     assert in_chroot(root, f"/usr/local/bin/{program}") == printed
 
 
+def test_the_root_may_be_an_image(tested: Workspace, tmp_path: Path) -> None:
+    root = unpacked(tmp_path, tested.out("images/c_of_image.tar"))
+    assert in_chroot(root, "/usr/local/bin/c") == "C\n"
+
+
+def test_a_flag_names_the_root_of_all_images(tested: Workspace) -> None:
+    flag = "--@ocidiet//rules:root=//roots:bare"
+    assert "not found among declared inputs" in tested.fails("//images:app", flag)
+    tested.build("//images:app", "--@ocidiet//rules:root=//roots:root.tar")
+    assert names(tested.out("images/app.tar")) == names(tested.out("images/app_of_tar.tar"))
+
+
 def test_an_image_of_shared_libraries_starts_in_an_empty_root(tested: Workspace, tmp_path: Path) -> None:
     if tested.lab.version == FOUR:
         return  # which has no cc_shared_library
@@ -180,6 +192,10 @@ def test_an_incomplete_image_fails_its_test(tested: Workspace, tmp_path: Path) -
     output = tested.fails("//images:incomplete_test", "--test_output=errors", command="test")
     assert "images/incomplete.tar: 1 defect\n" in output
     assert "liblib_Slibname.so" in output
+
+
+def test_rows_of_paths_hold(tested: Workspace) -> None:
+    tested.build("@ocidiet//rules/private/tests:paths")
 
 
 def test_the_tool_s_verbs_are_run_by_bazel(tested: Workspace) -> None:

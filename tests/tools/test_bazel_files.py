@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ocidiet import __version__
 from tests.support import CHECKOUT, Engine, done, need, run
-from tests.tools.bazel_lab import Lab, cache
+from tests.tools.bazel_lab import FOUR, Lab, Workspace, cache
 
 BUILDIFIER = "8.2.1"
 MODULES = ("", "rules/tests/", "examples/05-bazel/")
@@ -89,8 +91,40 @@ def test_the_readme_s_snippets_work(lab: Lab, blocks: list[str]) -> None:
     made.write("server/BUILD.bazel", server + program)
     made.write("server/server.c", "int main(void) { return 0; }\n")
     made.write("server/server.toml", "")
+    (hello,) = re.findall(r"^```starlark\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+    made.write("hello/BUILD.bazel", hello + program.replace("server", "hello"))
+    made.write("hello/hello.c", "int main(void) { return 0; }\n")
+    made.write("hello/hello.conf", "")
     made.test("//...")
     assert "server  [x86_64, glibc]" in made.run("@ocidiet//:tree", "bazel-bin/server/server").stdout
+    made.bazel("shutdown")
+
+
+def test_an_archive_from_elsewhere_is_a_root(lab: Lab, tested: Workspace) -> None:
+    if lab.version == FOUR:
+        return  # which has no module extensions
+    made = lab.workspace(lab.home / "of_an_archive", "base-of-an-archive")
+    root = tested.path / "roots/root.tar"
+    module = f"""\
+bazel_dep(name = "ocidiet", version = "{__version__}")
+local_path_override(module_name = "ocidiet", path = "{lab.home}/ocidiet")
+sysroot = use_extension("@ocidiet//rules:extensions.bzl", "sysroot")
+sysroot.archive(name = "debian", sha256 = "{hashlib.sha256(root.read_bytes()).hexdigest()}", urls = ["file://{root}"])
+use_repo(sysroot, "debian")
+"""
+    made.write("MODULE.bazel", module)
+    tar = 'ocidiet_tar(name = "image", binaries = ["c"], root = "@debian//:root")\n'
+    made.write("BUILD.bazel", f'load("@ocidiet//rules:defs.bzl", "ocidiet_tar")\n{tar}')
+    shutil.copy(tested.out("app/c"), made.path / "c")
+    made.build("//:image")
+    assert made.out("image.tar").read_bytes() == tested.out("images/c_of_tar.tar").read_bytes()
+    made.bazel("shutdown")
+
+
+def test_the_repository_itself_is_built(lab: Lab) -> None:
+    made = lab.workspace("", "base-of-the-repository")
+    made.build("//...")
+    assert made.run("//:tree", "--help").returncode == 0
     made.bazel("shutdown")
 
 
