@@ -45,7 +45,8 @@ class DeclaredRecord(Record):
     def __init__(self) -> None:
         super().__init__()
         self._known: dict[HostPath, tuple[File, bool]] = {}
-        self._by_size: dict[int, list[File]] = {}
+        self._alike: dict[tuple[int, bytes], list[File]] = {}
+        """By size and first bytes: of many libraries, some are of one size."""
 
     def declared(self, path: HostPath) -> tuple[File, bool]:
         """The file at the end of `path`, and whether its bytes are a program's, a library's or a script's: then
@@ -53,13 +54,12 @@ class DeclaredRecord(Record):
         known = self._known.get(path)
         if known is None:
             file, head = self.open(path)
-            starts = head == b"\x7fELF" or head[:2] == b"#!"
-            known = self._known[path] = (self._same(file) if starts else file, starts)
+            starts = head.startswith((b"\x7fELF", b"#!"))
+            known = self._known[path] = (self._same(file, head) if starts else file, starts)
         return known
 
-    def _same(self, file: File) -> File:
-        size = file.identity.size_bytes
-        alike = self._by_size.setdefault(size, [])
+    def _same(self, file: File, head: bytes) -> File:
+        alike = self._alike.setdefault((file.identity.size_bytes, head), [])
         for other in alike:
             if equal(other, file):
                 return other

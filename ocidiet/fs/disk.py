@@ -28,6 +28,7 @@ REASONS = {
     "denied": "permission denied",
     "loop": "too many levels of symbolic links",
 }
+_HEAD_BYTES = 4096
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied", errno.ELOOP: "loop"}
 
@@ -219,15 +220,17 @@ class Record:
         return Look._make(("link" if is_link else "file", target, file, ""))
 
     def open(self, path: HostPath) -> tuple[File, bytes]:
-        """The file at the end of `path`, through whatever links: an input. With its first four bytes. Raises
-        `InputError`."""
+        """The file at the end of `path`, through whatever links: an input. With its first bytes.
+
+        Raises `InputError`.
+        """
         try:
             fd = os.open(path, THROUGH_FLAGS)
             try:
                 st = os.fstat(fd)
                 if not stat.S_ISREG(st.st_mode):
                     raise InputError(path, REASONS["dir" if stat.S_ISDIR(st.st_mode) else "special"])
-                head = os.pread(fd, 4, 0)
+                head = os.pread(fd, _HEAD_BYTES, 0)
             finally:
                 os.close(fd)
         except OSError as error:

@@ -15,6 +15,7 @@ import pytest
 from ocidiet import cli, tar, unused_inputs
 from ocidiet.cli.options import parse, request
 from ocidiet.errors import UsageError
+from ocidiet.fs import declared
 from ocidiet.fs.declared import lines
 from ocidiet.model import HostPath, Trace
 from ocidiet.model.declared import TREE, Declared
@@ -239,6 +240,18 @@ def test_the_root_s_links_are_what_is_told_of_them(
     code, _ = said("-t", "o.tar", "-b", "app:/app", *words, "--root-links", "links")
     found = [name for name in listing() if "libz" in name] if code == 0 else None
     assert found == names
+
+
+def test_libraries_of_one_size_are_not_compared_with_each_other(
+    action: Action, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {f"lib{number}.so": make(soname=f"lib{number}.so") + bytes(5000) for number in range(10, 30)}
+    words = action.declare("--tree-files", {"app": program(*own, runpath="$ORIGIN"), **own})
+    words += action.declare("--root-files", {INTERP: LOADER})
+    compared: list[object] = []
+    monkeypatch.setattr(declared, "equal", lambda *files: compared.append(files))
+    assert said("-t", "o.tar", "-b", "app:/app", *words) == (0, "")
+    assert (compared, set(own) - {name.rpartition("/")[2] for name in listing()}) == ([], set())
 
 
 def test_what_is_told_to_be_executable_is_and_nothing_else(action: Action, said: Any) -> None:
