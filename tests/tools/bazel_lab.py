@@ -63,6 +63,8 @@ class Spawn(NamedTuple):
     argv: list[str]
     inputs: list[str]
     outputs: list[str]
+    wall_s: float
+    """How long it ran, without the making of its sandbox; 0 with 4.2.3, which does not tell it."""
 
 
 class Built(NamedTuple):
@@ -246,7 +248,8 @@ def spawned(log: Path) -> Iterator[Spawn]:
         runner = "remote cache hit" if one.get("remoteCacheHit") else one.get("runner", "")
         inputs = [found["path"] for found in one.get("inputs", [])]
         argv, outputs = one.get("commandArgs", []), one.get("listedOutputs", [])
-        yield Spawn(one.get("mnemonic", ""), one.get("targetLabel", ""), runner, argv, inputs, outputs)
+        wall_s = float(one.get("metrics", {}).get("executionWallTime", "0s")[:-1])
+        yield Spawn(one.get("mnemonic", ""), one.get("targetLabel", ""), runner, argv, inputs, outputs, wall_s)
 
 
 def summary(output: str) -> dict[str, int]:
