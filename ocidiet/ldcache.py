@@ -162,12 +162,25 @@ class Cache:
         # Most programs ask for one name or for many.
         if not self._was_asked:
             self._was_asked = True
-            return next((number * size for number, key in keys if strings.startswith(name, key)), len(self._rows))
+            at = self._of_one(name)
+            if at is None:
+                at = next((number * size for number, key in keys if strings.startswith(name, key)), len(self._rows))
+            return at
         self._first = {}
         for number, key in keys:
             end = strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1
             self._first.setdefault(strings[key : max(key, end)], number * size)
         return self._first.get(name, len(self._rows))
+
+    def _of_one(self, name: bytes) -> int | None:
+        """As `_first_at`, where a name stands once among the strings, as ldconfig writes them; else None."""
+        strings, rows, row = self._strings, self._rows, self._row
+        key = strings.find(name)
+        at = rows.find(struct.pack(f"{self._order}I", key), 4) - 4 if key >= 0 else -1
+        if at < 0 or at % row.size:
+            return None
+        before = row.unpack_from(rows, at - row.size)[1] if at else len(strings)
+        return None if strings.startswith(name, before) else at
 
 
 def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:
