@@ -42,8 +42,6 @@ MAX_NEEDED = 65536
 MAX_TAGS = 1024
 MAX_NOTE_BYTES = 1 << 20
 _FIRST_READ_BYTES = 4096
-# A file up to this size is read whole.
-_SMALL_FILE_BYTES = 1 << 14
 # A string table up to this size is read whole.
 _SMALL_STRTAB_BYTES = 1 << 13
 NOT_ELF = "not an ELF file"
@@ -111,7 +109,7 @@ class Headers(NamedTuple):
 
 def headers(pread: Pread, size_bytes: int) -> Headers:
     """The headers alone. Raises `BadElf`, as `parse`."""
-    head = pread(_FIRST_READ_BYTES if size_bytes > _SMALL_FILE_BYTES else size_bytes, 0)
+    head = pread(_FIRST_READ_BYTES, 0)
     form = _USUAL.get(head[:16]) if len(head) >= 64 else None
     is_usual = form is not None
     if form is None:
