@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.support import done, in_chroot, need
 from tests.tools.bazel_lab import FOUR, Lab, Spawn, Workspace
 from tests.tools.bazel_roots import DIRECTORY
@@ -24,20 +26,30 @@ def packed_anew(tested: Workspace, *flags: str) -> Spawn:
 
 def test_a_root_serves_where_the_machine_s_own_libraries_are_hidden(tested: Workspace) -> None:
     # Those that Python itself needs not.
-    hidden = [(tested.lab.top / DIRECTORY / name).resolve() for name in ("libstdc++.so.6", "libgcc_s.so.1")]
-    packed_anew(tested, *(f"--sandbox_block_path=/{path.relative_to(tested.lab.top)}" for path in hidden))
+    real = [(tested.lab.top / DIRECTORY / name).resolve() for name in ("libstdc++.so.6", "libgcc_s.so.1")]
+    hidden = [f"/{path.relative_to(tested.lab.top)}" for path in real]
+    flags = [f"--sandbox_block_path={path}" for path in hidden]
+    packed_anew(tested, *flags)
+    # They are hidden indeed: a file that nobody may read, but root, who finds it empty.
+    for name, *more in (["seen"], ["hidden", *flags]):
+        rule = f'genrule(name = "{name}", outs = ["of_{name}"], cmd = "cat {hidden[0]} >$@ || true")\n'
+        tested.write("hidden/BUILD.bazel", rule)
+        tested.build(f"//hidden:{name}", *more)
+        assert (tested.out(f"hidden/of_{name}").read_bytes() == b"") is (name == "hidden")
 
 
-def test_nothing_undeclared_is_looked_at(tested: Workspace) -> None:
+@pytest.mark.parametrize("strategy", ["sandboxed", "local"])
+def test_nothing_undeclared_is_looked_at(tested: Workspace, strategy: str) -> None:
     need("strace")
     spawn = packed_anew(tested)
-    execroot = Path(tested.bazel("info", "execution_root").stdout.strip())
-    sandbox = tested.lab.home / "traced"
-    for name in spawn.inputs:
-        (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
-        (sandbox / name).symlink_to(execroot / name)
-    for name in spawn.outputs:
-        (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
+    execroot = sandbox = Path(tested.bazel("info", "execution_root").stdout.strip())
+    if strategy == "sandboxed":
+        sandbox = tested.lab.home / "traced"
+        for name in spawn.inputs:
+            (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
+            (sandbox / name).symlink_to(execroot / name)
+        for name in spawn.outputs:
+            (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
 
     def asked(*argv: str) -> set[str]:
         words = ["strace", "-f", "-s", "4096", "-o", str(tested.lab.home / "trace"), "-e", "trace=%file", *argv]

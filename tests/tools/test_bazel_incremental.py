@@ -123,7 +123,9 @@ def other(project: Project) -> Project:
 def test_another_checkout_gives_the_same_bytes(project: Project, other: Project) -> None:
     groups = "--output_groups=default,report,mtree,closure"
     project.build(groups)
-    assert ran(other.build(groups))["OcidietTar"] == ALL
+    built = other.build(groups, "--strategy=OcidietTar=local")
+    assert ran(built)["OcidietTar"] == ALL
+    assert {spawn.runner for spawn in built.spawns if spawn.mnemonic == "OcidietTar"} == {"local"}
     for image in IMAGES:
         assert other.image(image) == project.image(image)
         assert other.told(image) == project.told(image)
