@@ -43,6 +43,8 @@ def index(given: options.Options, cwd: str) -> None:
         for name in names
         for one in layout.images(HostPath(name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"), record)
     ]
+    if not found:
+        raise InputError(names[0], "holds no image")
     listed = [(name, _platform(name, one), _manifest(one)) for name, one in found]
     made = oci.index(listed, called)
     store = Store(directory)

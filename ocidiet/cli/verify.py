@@ -14,7 +14,7 @@ def verify(given: options.Options, cwd: str) -> int:
     """Tell of each image; returns the exit code: 1 if one of them has a defect. Raises `UsageError`."""
     from ocidiet import commit
     from ocidiet.fs import Record
-    from ocidiet.fs.image import open_image
+    from ocidiet.fs.image import open_images
     from ocidiet.report import verdict as report
     from ocidiet.verify import image
 
@@ -28,14 +28,16 @@ def verify(given: options.Options, cwd: str) -> int:
     for name in names:
         path = name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"
         try:
-            made = image.judge(open_image(HostPath(path), Record(), platform), search)
+            found = open_images(HostPath(path), Record(), platform)
+            judged = [(name if len(found) == 1 else f"{name}:{tag}", image.judge(root, search)) for tag, root in found]
         except InputError as error:
             what = error.message.removeprefix(f"{path}: ")
-            made = Verdict((Defect(ImagePath(""), "unreadable", what, error.hint),), (), 0, 0, (), ())
-        verdicts.append((name, made))
-        if "--json" not in given and (made.defects or "--report" not in given):
-            write(report.text(name, made))
-            tell(made.notices, "--verbose" in given)
+            judged = [(name, Verdict((Defect(ImagePath(""), "unreadable", what, error.hint),), (), 0, 0, (), ()))]
+        verdicts += judged
+        for told, made in judged:
+            if "--json" not in given and (made.defects or "--report" not in given):
+                write(report.text(told, made))
+                tell(made.notices, "--verbose" in given)
     if "--report" in given:
         output = commit.Output(HostPath(given["--report"][0]))
         try:

@@ -91,6 +91,7 @@ class Setup(NamedTuple):
     env: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     """Entrypoint and arguments."""
+    workdir: str = ""
     blobs: tuple[Blob, ...] = ()
     layers: tuple[Stored, ...] = ()
     config: dict[str, object] = {}
@@ -104,19 +105,29 @@ def open_image(path: HostPath, record: Record, platform: str | None = None) -> R
     `platform` is `OS/ARCHITECTURE[/VARIANT]`, for an image that has several; without it the only one, or the
     machine's. Raises `InputError`.
     """
+    return next(_images(path, record, platform, several=False))[1]
+
+
+def open_images(path: HostPath, record: Record, platform: str | None = None) -> list[tuple[str, Root]]:
+    """Of an image in which others lie, all those for that platform, each with its name; else the one. Raises
+    `InputError`."""
+    return [*_images(path, record, platform, several=True)]
+
+
+def _images(path: HostPath, record: Record, platform: str | None, several: bool) -> Iterator[tuple[str, Root]]:
     from ocidiet.fs import layout
     from ocidiet.fs.unpack import Unpacker
 
     there = named(path, record)
     if isinstance(there, Root):
-        if there.walk("/index.json").file is None:
-            return there
-        return layout.image(there, path, platform, Unpacker(path)) or there
+        plain = there.walk("/index.json").file is None
+        yield from (None if plain else layout.roots(there, path, platform, several, Unpacker(path))) or [("", there)]
+        return
     if not there.identity.size_bytes:
         raise InputError(path, "an empty file, no image")
     unpacker = Unpacker(path)
     root = ImageRoot(path, [unpacker.plain(there)])
-    return layout.image(root, path, platform, unpacker) or root
+    yield from layout.roots(root, path, platform, several, unpacker) or [("", root)]
 
 
 class _Node:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     _Named = tuple[str, str, _Entry]
     """Behind its platform and its name."""
 
+_CONFIG = "application/vnd.oci.image.config.v1+json"
 _MAX_JSON_BYTES = 8 << 20
 _MAX_INDEXES = 64
 _MACHINES = {
@@ -41,14 +42,17 @@ _MACHINES = {
 }
 
 
-def image(store: Root, path: HostPath, platform: str | None, unpacker: Unpacker) -> ImageRoot | None:
-    """The image that `store` holds; None if it is neither layout nor archive, but a root. Raises `InputError`."""
+def roots(
+    store: Root, path: HostPath, platform: str | None, several: bool, unpacker: Unpacker
+) -> Iterator[tuple[str, ImageRoot]] | None:
+    """The image that `store` holds, or, where `several` may be, each for that platform, with its name; None if it is
+    neither layout nor archive, but a root. Raises `InputError`."""
     if store.walk("/index.json").file is not None and (
         store.walk("/oci-layout").file is not None or store.walk("/blobs").kind == "dir"
     ):
-        return Store(store, path, unpacker).oci(platform)
+        return Store(store, path, unpacker).oci(platform, several)
     if store.walk("/manifest.json").file is not None:
-        return Store(store, path, unpacker).docker()
+        return Store(store, path, unpacker).docker(several)
     return None
 
 
@@ -75,6 +79,13 @@ def images(path: HostPath, record: Record) -> list[Named]:
     return list(Store(inside, path, unpacker).images())
 
 
+def is_image(descriptor: Json) -> bool:
+    """Whether it may name one: neither what was attested of another, nor an artifact."""
+    notes = _dict(descriptor.get("annotations"))
+    kind = descriptor.get("artifactType") or _CONFIG  # an image's is its configuration's type
+    return kind == _CONFIG and "vnd.docker.reference.type" not in notes
+
+
 class Store:
     """The files of a layout, in whatever root."""
 
@@ -90,7 +101,7 @@ class Store:
 
     # OCI ----------------------------------------------------------------------------------------
 
-    def oci(self, platform: str | None) -> ImageRoot:
+    def oci(self, platform: str | None, several: bool) -> Iterator[tuple[str, ImageRoot]]:
         there = self._root.walk("/oci-layout").file is not None
         self._add("oci-layout", "layout", self._read("oci-layout") if there else None)
         if self._root.walk("/manifest.json").file is not None:
@@ -102,8 +113,10 @@ class Store:
             notes = _dict(entry[0].get("annotations"))
             name = str(notes.get("org.opencontainers.image.ref.name") or entry[0].get("digest"))
             found.append(("/".join(names), name, entry))
-        chosen = self._chosen(found, platform)
-        return self._made(*self._parts(self._blob("manifest", *chosen), str(chosen[0].get("digest"))))
+        blobs, documents = self._blobs, self._documents
+        for _, name, entry in self._chosen(found, platform, several):
+            self._blobs, self._documents = [*blobs], [*documents]
+            yield name, self._made(*self._parts(self._blob("manifest", *entry), str(entry[0].get("digest"))))
 
     def _entries(self) -> Iterator[_Entry]:
         """All images, those in an index within the index too."""
@@ -113,7 +126,7 @@ class Store:
                 raise self._bad(f"more than {_MAX_INDEXES} indexes")
             for place, descriptor in enumerate(map(_dict, _list(index.get("manifests")))):
                 entry = (descriptor, above, f"manifests[{place}]")
-                if "vnd.docker.reference.type" in _dict(descriptor.get("annotations")):  # an attestation, no image
+                if not is_image(descriptor):
                     continue
                 if "index" in str(descriptor.get("mediaType")) or "manifest.list" in str(descriptor.get("mediaType")):
                     indexes.append((str(descriptor.get("digest")), self._blob("index", *entry)))
@@ -136,19 +149,23 @@ class Store:
                 tuple(self._blobs[before:]),
             )
 
-    def _chosen(self, found: list[_Named], platform: str | None) -> _Entry:
+    def _chosen(self, found: list[_Named], platform: str | None, several: bool) -> list[_Named]:
         if not found:
             raise self._bad("an index without an image")
+        # An image may have several names.
+        found = [*{one[0] + str(one[2][0].get("digest")): one for one in reversed(found)}.values()][::-1]
         wanted = platform or f"linux/{_MACHINES.get(os.uname().machine, os.uname().machine)}"
         fit = [one for one in found if f"{one[0]}/".startswith(f"{wanted}/")]
-        if len(found) == 1 and (platform is None or not found[0][0]):
+        if several or not fit:
+            fit += [one for one in found if not one[0]]
+        if len(found) == 1 and platform is None:
             fit = found
-        if len(fit) == 1:
-            return fit[0][2]
         listed = ", ".join(shown(" ".join(filter(None, one[:2]))) for one in (fit or found)[:8])
-        if fit or not any(one[0] for one in found):
-            raise self._bad(f"{len(fit or found)} images, of which none is named: {listed}", "save them one by one")
-        raise self._bad(f"no image for {wanted}: {listed}", "" if platform else "--platform names one of them")
+        if not fit:
+            raise self._bad(f"no image for {wanted}: {listed}", "" if platform else "--platform names one of them")
+        if len(fit) > 1 and not several:
+            raise self._bad(f"{len(fit)} images, of which none is named: {listed}", "save them one by one")
+        return fit
 
     def _parts(self, manifest: Json, name: str) -> tuple[Json, list[Stored]]:
         config = self._blob("config", _dict(manifest.get("config")), name, "config")
@@ -173,16 +190,19 @@ class Store:
 
     # docker -------------------------------------------------------------------------------------
 
-    def docker(self) -> ImageRoot:
+    def docker(self, several: bool) -> Iterator[tuple[str, ImageRoot]]:
         listed = self._read("manifest.json")
-        self._add("manifest.json", "docker", listed)
-        images = _list(listed)
-        if len(images) != 1:
-            tags = ", ".join(shown(str(tag)) for one in images[:8] for tag in _list(_dict(one).get("RepoTags")))
-            raise self._bad(f"{len(images)} images, not one: {tags}", "save them one by one")
-        layers = [Stored(self._found(str(name)), "", "", "") for name in _list(_dict(images[0]).get("Layers"))]
-        name = str(_dict(images[0]).get("Config"))
-        return self._made(self._add(name, "config", self._read(name)), layers)
+        images = [(_dict(one), _list(_dict(one).get("RepoTags"))) for one in _list(listed)]
+        if len(images) != 1 and not (images and several):
+            listed = ", ".join(shown(str(tag)) for _, tags in images[:8] for tag in tags)
+            raise self._bad(f"{len(images)} images, not one: {listed}", "save them one by one")
+        for one, tags in images:
+            self._documents = []
+            self._add("manifest.json", "docker", listed)
+            layers = [Stored(self._found(str(layer)), "", "", "") for layer in _list(one.get("Layers"))]
+            name = str(one.get("Config"))
+            made = self._made(self._add(name, "config", self._read(name)), layers)
+            yield str(tags[0]) if tags else name, made
 
     # Both ---------------------------------------------------------------------------------------
 
@@ -199,7 +219,8 @@ class Store:
         blobs = [Blob(one, tar, name, f"rootfs.diff_ids[{at}]", {}) for at, (one, tar) in enumerate(named)]
         stored = tuple(Stored(*layer[:3], name) for layer, name in zip(layers, ids, strict=True))
         blobs = self._blobs + blobs
-        setup = Setup(env, tuple(map(str, words)), tuple(blobs), stored, config, tuple(self._documents))
+        start = (env, tuple(map(str, words)), str(told.get("WorkingDir") or ""))
+        setup = Setup(*start, tuple(blobs), stored, config, tuple(self._documents))
         return ImageRoot(self._path, tars, setup)
 
     def _found(self, name: str) -> File:

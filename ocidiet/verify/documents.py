@@ -10,6 +10,7 @@ import re
 
 from ocidiet.errors import shown
 from ocidiet.fs import OpenFile
+from ocidiet.fs.layout import is_image
 from ocidiet.model import TYPE_CHECKING, Defect, ImagePath, Notice
 
 if TYPE_CHECKING:
@@ -288,11 +289,7 @@ def _entries(documents: Sequence[Document]) -> list[Json]:
         for one in _list(_dict(document.value).get("manifests"))
     ]
     indexes = {document.name for document in documents if document.role == "index"}
-    return [
-        one
-        for one in found
-        if one.get("digest") not in indexes and "vnd.docker.reference.type" not in _dict(one.get("annotations"))
-    ]
+    return [one for one in found if one.get("digest") not in indexes and is_image(one)]
 
 
 def _place(digest: str) -> str:

@@ -321,8 +321,10 @@ class _Judged:
         """What starts, and what the documents say."""
         if setup.command and setup.command[0]:
             word = setup.command[0]
-            places = [word] if "/" in word else [f"{item}/{word}" for item in search_path.split(":")]
-            walks = [self._root.walk(place if place.startswith("/") else f"/{place}") for place in places]
+            places = [os.path.join("/", setup.workdir, word)]
+            if "/" not in word:
+                places = [f"{item}/{word}" for item in search_path.split(":") if item.startswith("/")]
+            walks = [self._root.walk(place) for place in places]
             if not any(walk.file is not None and walk.file.executable for walk in walks):
                 what = "not executable" if any(walk.file is not None for walk in walks) else "absent"
                 self._add("command", word, f"is what the image starts, and is {what}", "give it another entrypoint")

@@ -74,6 +74,14 @@ def test_every_output_is_complete_and_of_one_resolution(made: Path) -> None:
     assert (made / "unpacked/index.json").read_bytes() == (made / "hello.oci/index.json").read_bytes()
 
 
+def test_images_that_lie_together_are_complete(made: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        pack(made, "-b", "hello:/hello", "--oci", f"{tmp_path}/x.oci", "--tag", f"x:{number}", "--env", f"A={number}")
+    verified = ocidiet("verify", "x.oci", cwd=tmp_path)
+    assert [line.partition(": ")[0] for line in verified.stdout.splitlines()] == ["x.oci:x:1", "x.oci:x:2"]
+    assert verified.returncode == 0
+
+
 def test_docker_loads_and_runs_the_archive(made: Path, docker: Engine) -> None:
     assert docker("load", "--input", made / "hello.oci.tar") == "Loaded image: hello:1\n"
     assert docker.run("hello:1") == "Hello World\n"

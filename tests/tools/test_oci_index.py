@@ -226,14 +226,21 @@ def test_damaged_blob_is_refused(home: Path, tmp_path: Path) -> None:
     assert (code, f"is no blob {digest}" in text) == (1, True)
 
 
+def without_an_image(path: Path) -> None:
+    path.mkdir()
+    (path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (path / "index.json").write_text('{"schemaVersion":2,"manifests":[]}')
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (None, "no such file"),
         (lambda path: path.mkdir(), "neither an OCI layout nor an OCI archive"),
         (lambda path: path.write_bytes(bytes(10240)), "neither an OCI layout nor an OCI archive"),
+        (without_an_image, "holds no image"),
     ],
-    ids=["absent", "directory", "tar"],
+    ids=["absent", "directory", "tar", "empty"],
 )
 def test_what_is_no_image_is_refused(home: Path, tmp_path: Path, make: Any, message: str) -> None:
     if make is not None:

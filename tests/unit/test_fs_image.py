@@ -11,12 +11,13 @@ import os
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ocidiet.errors import InputChanged, InputError
 from ocidiet.fs import DiskRoot, OpenFile, Record, Root, image, unpack
-from ocidiet.fs.image import Flaw, ImageRoot, Odd, open_image
+from ocidiet.fs.image import Flaw, ImageRoot, Odd, open_image, open_images
 from ocidiet.model import File, HostPath
 
 # A member: text is a file's, None a directory, a pair (typeflag, link's text or "").
@@ -263,6 +264,50 @@ AMD64, ARM64 = {"os": "linux", "architecture": "amd64"}, {"os": "linux", "archit
 )  # fmt: skip
 def test_every_form_of_archive_is_the_same_root(tmp_path: Path, data: bytes) -> None:
     assert content(opened(tmp_path, data)) == SEEN
+
+
+def together(**names: dict[str, object]) -> bytes:
+    """An OCI archive of images by their names, each with what else its descriptor has; its content is its name."""
+    files: dict[str, str] = {}
+    manifests = []
+    for name, more in names.items():
+        one = oci(({}, [tar([(str(more.pop("content", name)), "")])]))
+        (entry,) = json.loads(one["index.json"])["manifests"]
+        manifests.append({**entry, "annotations": {"org.opencontainers.image.ref.name": name}, **more})
+        files |= one
+    return latin([*{**files, "index.json": json.dumps({"manifests": manifests})}.items()])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ({"a": {}}, {"a": ["a"]}),
+        ({"a": {}, "b": {}}, {"a": ["a"], "b": ["b"]}),
+        ({"a": {"platform": AMD64}, "b": {"platform": ARM64}, "c": {}}, {"a": ["a"], "c": ["c"]}),
+        ({"a": {}, "b": {"content": "a"}}, {"a": ["a"]}),
+        ({"a": {}, "signature": {"artifactType": "application/vnd.example"}}, {"a": ["a"]}),
+    ],
+    ids=["one", "two", "platforms", "two-names", "artifact"],
+)
+def test_images_that_lie_together_are_told_apart(tmp_path: Path, names: Any, found: object) -> None:
+    (tmp_path / "image").write_bytes(together(**names))
+    images = open_images(HostPath(f"{tmp_path}/image"), Record(), "linux/amd64")
+    assert {name: [*root.list("/")] for name, root in images} == found
+
+
+def test_images_of_docker_save_are_told_apart(tmp_path: Path) -> None:
+    layers = [tar([(name, "")]) for name in "ab"]
+    rows: list[Row] = [(name, layer.decode("latin-1")) for name, layer in zip("ab", layers, strict=True)]
+    rows += [
+        (f"{name}.json", json.dumps({"rootfs": {"diff_ids": [digest(layer)]}}))
+        for name, layer in zip("ab", layers, strict=True)
+    ]
+    listed = [{"Config": f"{name}.json", "RepoTags": [f"{name}:1"], "Layers": [name]} for name in "ab"]
+    (tmp_path / "image").write_bytes(latin([*rows, ("manifest.json", json.dumps(listed))]))
+    images = open_images(HostPath(f"{tmp_path}/image"), Record())
+    assert {name: [*root.list("/")] for name, root in images} == {"a:1": ["a"], "b:1": ["b"]}
+    with pytest.raises(InputError, match="2 images, not one: a:1, b:1"):
+        open_image(HostPath(f"{tmp_path}/image"), Record())
 
 
 def test_a_directory_is_a_root(tmp_path: Path) -> None:

@@ -386,7 +386,7 @@ ROWS: dict[str, tuple[Seed, tuple[str, str, str], Seed]] = {
     "manifest-named-as-none": (
         index("manifests/0/mediaType", "text/plain"),
         ("manifest", "media-type", "the mediaType by which it is named: text/plain is none of an image's"),
-        index("manifests/0/artifactType", "text/plain"),
+        index("manifests/0/artifactType", oci.CONFIG),
     ),
     "plain-declared-gzip": (
         packed(bytes, GZIP),

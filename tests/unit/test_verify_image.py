@@ -41,15 +41,21 @@ def tar(files: Mapping[str, bytes]) -> bytes:
         ([*TOLD, "PATH=/opt"], ["tool"], [], ["tool is what the image starts, and is absent"]),
         (TOLD, ["/bin/gone"], ["/bin/main"], ["bin/gone is what the image starts, and is absent"]),
         (TOLD, ["/etc/data"], [], ["etc/data is what the image starts, and is not executable"]),
+        (TOLD, ["./main"], [], []),
+        (TOLD, ["../usr/bin/tool"], [], []),
+        (TOLD, ["./tool"], [], ["./tool is what the image starts, and is absent"]),
         ([], [], [], ["bin/main needs liba.so, which is not found (/opt/liba.so is where its loader does not look)"]),
     ],
-    ids=["nothing", "absolute", "by-path", "command", "not-on-path", "absent", "not-executable", "no-library-path"],
-)
+    ids=[
+        "nothing", "absolute", "by-path", "command", "not-on-path", "absent", "not-executable", "relative",
+        "relative-above", "relative-absent", "no-library-path",
+    ],
+)  # fmt: skip
 def test_configuration_is_judged(
     tmp_path: Path, env: Sequence[str], entrypoint: Sequence[str], command: Sequence[str], defects: Sequence[str]
 ) -> None:
     layer = tar({**FILES, "etc/data": b"data"})
-    told = {"Env": env, "Entrypoint": entrypoint, "Cmd": command}
+    told = {"Env": env, "Entrypoint": entrypoint, "Cmd": command, "WorkingDir": "/bin"}
     rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}
     config = {"architecture": "amd64", "os": "linux", "rootfs": rootfs, "config": told}
     manifest = [{"Config": "c", "Layers": ["l"]}]
