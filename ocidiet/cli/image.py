@@ -42,13 +42,13 @@ def wanted(options: Options) -> Wanted:
             _words(options, "--entrypoint"),
             _words(options, "--cmd"),
             _pairs(options, "--env"),
-            _absolute("--workdir", _one(options, "--workdir")),
+            _one(options, "--workdir"),
             _one(options, "--user"),
             _matching(options, "--stop-signal", r"SIG[A-Z0-9+-]+|\d+", "a name as SIGTERM, or a number"),
             _pairs(options, "--label"),
             _pairs(options, "--annotation"),
             tuple(_port(value) for value in options.get("--expose", ())),
-            tuple(_absolute("--volume", value) for value in options.get("--volume", ())),
+            tuple(options.get("--volume", ())),
         ),
         _layers(options),
         _compressed(options),
@@ -111,12 +111,6 @@ def _pairs(options: Options, name: str) -> tuple[tuple[str, str], ...]:
             raise UsageError(f"{name} {shown(text)}: is not NAME=VALUE")
         pairs.append((key, value))
     return tuple(pairs)
-
-
-def _absolute(name: str, path: str) -> str:
-    if path and not path.startswith("/"):
-        raise UsageError(f"{name} {shown(path)}: an absolute path in the image")
-    return path
 
 
 def _port(text: str) -> str:

@@ -131,9 +131,10 @@ What an image of --archive or --oci says, in a Dockerfile's meaning:
       --entrypoint WORDS     what starts (default: the one program; of several,
                              none): words, or a JSON array of strings
       --cmd WORDS            what it is told
-      --env NAME=VALUE       $NAME in it stands for what is set before it
+      --env NAME=VALUE       in this, --label, --user, --volume and --workdir,
+                             $NAME stands for what --env or the base has set
       --user USER            name or number
-      --workdir DIR          where it starts
+      --workdir DIR          where it starts, below the base's if relative
       --stop-signal SIGNAL   what ends it
       --label NAME=VALUE     of the configuration
       --annotation NAME=VALUE

@@ -206,13 +206,15 @@ class Rewritable(Output):
 class Blob(Output):
     """A file of a `Store`, which is published under the name of its digest."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, store: HostPath) -> None:
         super().__init__(HostPath(f"{directory}/blob"))
+        self.path = store
 
     def name(self, digest: Digest) -> None:
         """Its name, once that is known."""
-        self.target = f"{os.path.dirname(self.target)}/{digest.partition(':')[2]}"
-        self.path = HostPath(self.target)
+        name = digest.partition(":")[2]
+        self.target = f"{os.path.dirname(self.target)}/{name}"
+        self.path = HostPath(f"{self.path}/blobs/sha256/{name}")
 
 
 class Store:
@@ -260,7 +262,7 @@ class Store:
 
     def blob(self) -> Blob:
         """A new blob. Raises `OutputError`."""
-        return Blob(f"{self._real}/blobs/sha256")
+        return Blob(f"{self._real}/blobs/sha256", self.path)
 
     def file(self, name: str) -> Output:
         """The file `name` of the layout. Raises `OutputError`."""

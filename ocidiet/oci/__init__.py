@@ -214,18 +214,27 @@ def _started(setting: Setting, default: Sequence[str], base: Json | None) -> Jso
     """As a Dockerfile would have it, behind FROM: what is not said is the base's, another entrypoint drops its Cmd."""
     told = {} if base is None else {key: value for key, value in base.items() if key != "OnBuild"}
     given = _list(told.get("Env")) if base is not None else ["PATH=" + PATH]
-    told["Env"] = _env(map(str, given), setting.env)
+    known = _env(map(str, given), setting.env)
+    told["Env"] = [f"{name}={value}" for name, value in known.items()]
     entrypoint = setting.entrypoint if setting.entrypoint is not None else (tuple(default) or None)
     if entrypoint is not None:
         told |= {"Entrypoint": list(entrypoint), "Cmd": []}
     if setting.cmd is not None:
         told["Cmd"] = list(setting.cmd)
-    for key, value in (("WorkingDir", setting.workdir), ("User", setting.user), ("StopSignal", setting.stop_signal)):
+    for key, value in (
+        ("WorkingDir", _below(str(told.get("WorkingDir") or ""), _expanded("--workdir", setting.workdir, known))),
+        ("User", _expanded("--user", setting.user, known)),
+        ("StopSignal", setting.stop_signal),
+    ):
         told[key] = value or told.get(key)
+    volumes = [_expanded("--volume", volume, known) for volume in setting.volumes]
+    for volume in volumes:
+        if not volume.startswith("/"):
+            raise UsageError(f"--volume {shown(volume)}: an absolute path in the image")
     for key, more in (
-        ("Labels", dict(setting.labels)),
+        ("Labels", {name: _expanded(f"--label {name}", text, known) for name, text in setting.labels}),
         ("ExposedPorts", {port: {} for port in setting.ports}),
-        ("Volumes", {volume: {} for volume in setting.volumes}),
+        ("Volumes", {volume: {} for volume in volumes}),
     ):
         told[key] = {**_dict(told.get(key)), **more}
     return {key: value for key, value in told.items() if value not in (None, "", [], {})}
@@ -246,28 +255,38 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _env(given: Iterable[str], more: Iterable[tuple[str, str]]) -> list[str]:
+def _env(given: Iterable[str], more: Iterable[tuple[str, str]]) -> dict[str, str]:
     known = dict(item.partition("=")[::2] for item in given)
     for name, text in more:
-        known[name] = _expanded(name, text, known)
-    return [f"{name}={value}" for name, value in known.items()]
+        known[name] = _expanded(f"--env {name}", text, known)
+    return known
 
 
-def _expanded(name: str, text: str, known: dict[str, str]) -> str:
+def _below(directory: str, path: str) -> str:
+    return path if not path or path.startswith("/") else f"{directory.rstrip('/')}/{path}"
+
+
+def _expanded(option: str, text: str, known: dict[str, str]) -> str:
+    """With the values that are `known` in the place of $NAME, ${NAME}, ${NAME:-OTHER} and ${NAME:+OTHER}."""
     if "$" not in text and "\\" not in text:
         return text
     import re
 
     def value(match: Match[str]) -> str:
-        if match[1]:
-            return match[1]
-        other = match[2] or match[3]
-        if other not in known:
-            what = f"--env {shown(name)}: ${shown(other or '')} is not set in the image"
-            raise UsageError(what, hint="'\\$' is a '$' that stands for itself")
-        return known[other]
+        escaped, bare, braced, sign, other = match.groups()
+        name = bare or braced
+        if escaped:
+            return escaped
+        if sign and (sign == "+") == bool(known.get(name)):
+            return _expanded(option, other, known)
+        if sign == "+":
+            return ""
+        if name not in known:
+            what = f"${shown(name)} is not set in the image" if name else f"{shown(text)}: '${{' begins no name"
+            raise UsageError(f"{shown(option)}: {what}", hint="'\\$' is a '$' that stands for itself")
+        return known[name]
 
-    return re.sub(r"\\([\\$])|\$(?:(\w+)|\{(\w+)\})", value, text)
+    return re.sub(r"\\([\\$])|\$(?:(\w+)|\{(\w+)(?::([-+])([^{}]*))?\}|\{)", value, text)
 
 
 def _full(tag: str) -> str:

@@ -71,6 +71,8 @@ class Layout:
     def publish(self, tag: str, entry: Json, mtime_ns: int, keep_equal: bool) -> None:
         """All blobs, then the index, with all other images that the one which stands there names. Raises
         `OutputError`."""
+        index = self._store.file("index.json")
+        self._last.append(index)
         if self._store.is_new:
             layout = self._store.file("oci-layout")
             self._blobs.append(layout)
@@ -79,8 +81,6 @@ class Layout:
         text = self._store.index()
         if not all(self._stands(layer) for _, layer in self._kept):
             raise OutputError(f"{shown(self._store.path)}: changed while the image was made", hint="run again")
-        index = self._store.file("index.json")
-        self._last.append(index)
         index.write(self._with(text, tag, entry))
         index.publish(mtime_ns, keep_equal)
         self._remember(states, mtime_ns)

@@ -434,6 +434,57 @@ def test_files_over_a_base_are_those_that_add_gives(tmp_path: Path, docker: Engi
     assert ends(builder.export("over:2", "over.tar")) == ends(builder.export(added, "added.tar"))
 
 
+# A base's words, then those of an image over it, in a Dockerfile's words and the tool's.
+BELOW = r"""
+ENV PATH=/bin A=1 EMPTY=
+ENTRYPOINT ["/bin/hello"]
+CMD ["below"]
+WORKDIR /srv
+USER 5:6
+LABEL kept=1 changed=1
+EXPOSE 80 81/udp
+VOLUME /below
+HEALTHCHECK CMD ["/bin/hello"]
+"""
+ABOVE = r"""
+ENV PATH=/x:$PATH
+ENV B=${A}2 C=${GONE:-d$A} D=${A:+e} E=\$A F=${EMPTY:-f} G=$EMPTY
+ENV A=3
+ENV H=$A
+WORKDIR sub/$A
+USER $A:$A
+LABEL changed=${A} new=
+EXPOSE 80 90/udp
+VOLUME /v$A /below
+ENTRYPOINT ["hello", ""]
+"""
+ENV = ["PATH=/x:$PATH", "B=${A}2", "C=${GONE:-d$A}", "D=${A:+e}", r"E=\$A", "F=${EMPTY:-f}", "G=$EMPTY", "A=3", "H=$A"]
+WORDS = [
+    *(word for value in ENV for word in ("--env", value)),
+    *("--workdir=sub/$A", "--user=$A:$A", "--label=changed=${A}", "--label=new=", "--expose=80", "--expose=90/udp"),
+    *("--volume=/v$A", "--volume=/below", "--entrypoint", '["hello", ""]'),
+]
+
+
+def test_configuration_is_that_of_a_dockerfile(made: Path, tmp_path: Path, docker: Engine) -> None:
+    """What docker makes of the same words; by `commit` in one step, by `build` it takes one for each."""
+
+    def changes(words: str) -> list[str]:
+        return [f"--change={line}" for line in words.strip().splitlines()]
+
+    docker("import", *changes(BELOW), made / "hello.tar", "words-below:1")
+    docker("save", "--output", tmp_path / "below.tar", "words-below:1")
+    container = docker("create", *docker.run_options, "words-below:1").strip()
+    docker("commit", *changes(ABOVE), container, "words:1")
+    docker("rm", container)
+    shutil.copy(made / "hello", tmp_path)
+    pack(tmp_path, "--base=below.tar", "--archive=x.oci.tar", "--tag=words:2", "-b", "hello:/hello", *WORDS)
+    docker("load", "--input", tmp_path / "x.oci.tar")
+    expected, found = (json.loads(docker("inspect", f"words:{number}"))[0]["Config"] for number in (1, 2))
+    of_container = {key: expected[key] for key in ("Hostname", "AttachStdout", "AttachStderr")}
+    assert {**found, **of_container} == {**expected, "Image": found["Image"]}
+
+
 def ends(members: dict[str, Member]) -> dict[str, Member]:
     """Links by where they lead: a known base's are relative, those for any base absolute."""
     return {

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import threading
 from collections.abc import Callable
@@ -130,8 +131,15 @@ def test_variant_stands_in_configuration_and_index() -> None:
         (["--entrypoint", "[]", "--cmd", "x y"], {"Entrypoint": None, "Cmd": ["x", "y"]}),
         (["--cmd", '["[x"]'], {"Cmd": ["[x"]}),
         (["--env", "A=1", "--env", "B=$A-${A}-\\$A", "--env", "A="], {"Env": [PATH, "A=", "B=1-1-$A"]}),
+        (["--env", "A=1", "--env", "B=${A:-x}${C:-$A}${A:+y}${C:+z}${C:-}"], {"Env": [PATH, "A=1", "B=11y"]}),
+        (["--env", "A=", "--env", "B=${A:-x}${A:+y}$A"], {"Env": [PATH, "A=", "B=x"]}),
         (["--env", "PATH=/opt/bin:$PATH"], {"Env": [f"PATH=/opt/bin:{PATH[5:]}"]}),
         (["--workdir", "/srv"], {"WorkingDir": "/srv"}),
+        (["--workdir", "srv"], {"WorkingDir": "/srv"}),
+        (
+            ["--label", "a=$A", "--label", "b=\\$A", "--env", "A=1"],
+            {"Env": [PATH, "A=1"], "Labels": {"a": "1", "b": "$A"}},
+        ),
         (["--user", "65532:65532"], {"User": "65532:65532"}),
         (["--label", "a=b=c", "--label", "d="], {"Labels": {"a": "b=c", "d": ""}}),
         (["--expose", "80", "--expose", "053/udp"], {"ExposedPorts": {"80/tcp": {}, "53/udp": {}}}),
@@ -173,6 +181,11 @@ INHERITED: dict[str, Any] = {key: value for key, value in BASE.items() if key !=
         (["/hello"], ["--entrypoint", "[]", "--cmd", "d"], {"Entrypoint": None, "Cmd": ["d"]}),
         ([], ["--env", "X=$X$PATH", "--env", "Y=2"], {"Env": ["PATH=/b", "X=1/b", "Y=2"]}),
         ([], ["--user", "8", "--workdir", "/x"], {"User": "8", "WorkingDir": "/x"}),
+        (
+            [],
+            ["--user", "$X", "--workdir", "y$X", "--volume", "/$X"],
+            {"User": "1", "WorkingDir": "/w/y1", "Volumes": {"/1": {}, "/v": {}}},
+        ),
         ([], ["--stop-signal", "9"], {"StopSignal": "9"}),
         ([], ["--label", "m=3", "--label", "n=4"], {"Labels": {"l": "1", "m": "3", "n": "4"}}),
         ([], ["--expose", "2"], {"ExposedPorts": {"1/tcp": {}, "2/tcp": {}}}),
@@ -282,9 +295,10 @@ def test_tag_is_given_or_the_output_s(argv: list[str], tag: str, full: str) -> N
         (["--env", "A"], "--env A: is not NAME=VALUE"),
         (["--env", "=A"], "--env =A: is not NAME=VALUE"),
         (["--env", "A=$GONE"], "--env A: $GONE is not set in the image"),
+        (["--env", "A=${B:?}"], "--env A: ${B:?}: '${' begins no name"),
+        (["--user", "$GONE"], "--user: $GONE is not set in the image"),
         (["--label", "A"], "--label A: is not NAME=VALUE"),
         (["--label", "A=\udcff"], "--label A=\\xff: not UTF-8, which an image's configuration is"),
-        (["--workdir", "x"], "--workdir x: an absolute path in the image"),
         (["--volume", "x"], "--volume x: an absolute path in the image"),
         (["--layers", "x"], "--layers x: single or auto"),
         (["--expose", "0"], "--expose 0: a port from 1 to 65535, or PORT/udp"),
@@ -602,6 +616,25 @@ def test_layout_is_refused(tmp_path: Path, make: Callable[[Path], object], messa
     with pytest.raises(OutputError) as caught:
         Store(HostPath(str(tmp_path / "x")))
     assert caught.value.message == f"{tmp_path}/x: {message}"
+
+
+def test_index_that_would_be_waited_for_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path / "x")
+    (tmp_path / "x/index.json").unlink()
+    os.mkfifo(tmp_path / "x/index.json")
+    with pytest.raises(OutputError) as caught:
+        publish(tmp_path / "x")
+    assert caught.value.message == f"{tmp_path}/x/index.json: exists and is not a regular file"
+
+
+def test_blob_that_cannot_be_written_is_told_as_its_layout(tmp_path: Path) -> None:
+    publish(tmp_path / "x")
+    shutil.rmtree(tmp_path / "x/blobs")
+    (tmp_path / "x/blobs").mkdir()
+    (tmp_path / "x/blobs/sha256").symlink_to("/proc")
+    with pytest.raises(OutputError) as caught:
+        publish(tmp_path / "x")
+    assert caught.value.message == f"{tmp_path}/x: cannot be written: No such file or directory"
 
 
 def test_index_is_one_run_s_until_it_is_written(tmp_path: Path) -> None:
