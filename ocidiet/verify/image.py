@@ -11,7 +11,20 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.fs.image import Flaw, ImageRoot, Odd
-from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Lookup, Notice, Program, Rule, Search, Verdict
+from ocidiet.model import (
+    TYPE_CHECKING,
+    Defect,
+    File,
+    HostPath,
+    ImagePath,
+    Lookup,
+    Notice,
+    Program,
+    Rule,
+    Search,
+    Verdict,
+    Walk,
+)
 from ocidiet.system import os
 from ocidiet.verify import Judge, number
 
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Look, Root
     from ocidiet.fs.image import Setup
-    from ocidiet.model import ElfFacts, File, Object
+    from ocidiet.model import ElfFacts, Object
 
 ET_REL, ET_CORE = 1, 4
 DF_1_PIE = 0x08000000
@@ -205,8 +218,12 @@ class _Judged:
             self._lacks(program)
 
     def _resolved(self, path: str, library: bool = False) -> Program | None:
+        walk = self._root.walk(path)
+        if walk.file is not None and walk.file.sets_id:
+            # What makes an image leaves that out and says so; this one has it.
+            walk = Walk._make((*walk[:4], File._make((*walk.file[:6], False, walk.file.linked))))
         try:
-            closed = self._resolver.resolve([(path, self._root.walk(path))])
+            closed = self._resolver.resolve([(path, walk)])
         except OcidietError as error:
             if library:
                 self._note(error.message)

@@ -63,3 +63,13 @@ def test_configuration_is_judged(
     (tmp_path / "image").write_bytes(tar(parts))
     verdict = judge(open_image(HostPath(f"{tmp_path}/image"), Record()), Search(HostPath("/")))
     assert [f"{one.name} {one.reason}" for one in verdict.defects] == list(defects)
+
+
+def test_program_that_sets_its_user_is_no_news(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "image", "w") as archive:
+        for name, data in {"bin/su": program(), INTERP[1:]: LOADER}.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o4755
+            archive.addfile(member, io.BytesIO(data))
+    verdict = judge(open_image(HostPath(f"{tmp_path}/image"), Record()), Search(HostPath("/")))
+    assert (verdict.programs, verdict.defects, verdict.notices) == (1, (), ())
