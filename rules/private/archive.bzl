@@ -16,7 +16,7 @@ os.execvp(engine, [engine, "load", *sys.argv[1:], "-i", "{image}"])
 
 def _impl(ctx):
     if len(ctx.attr.repo_tags) > 1:
-        fail("%s: repo_tags: an image has one name" % ctx.label)
+        fail("repo_tags: an image has one name")
     image = ctx.actions.declare_file(ctx.label.name + ".oci.tar")
     report = ctx.actions.declare_file(ctx.label.name + ".report.json")
     words = [

@@ -64,8 +64,13 @@ def _programs(target):
     executable = target[DefaultInfo].files_to_run.executable
     if executable:
         return [executable]
-    files = target[DefaultInfo].files.to_list()
-    return [file for file in files if is_library(file.basename)] or (files if len(files) == 1 else [])
+
+    # A cc_library, which has its objects as well, or a filegroup of programs.
+    return [file for file in target[DefaultInfo].files.to_list() if file.extension not in ("a", "lo", "o")]
+
+def _absolute(dest, of):
+    if not dest.startswith("/"):
+        fail("%s: %r is not absolute; a place in the image is" % (of, dest))
 
 def _binary(ctx, file, dest):
     name = virtual(file.short_path)
@@ -79,15 +84,18 @@ def _binaries(ctx):
     for target, dest in ctx.attr.binaries.items():
         files = _programs(target)
         if not files:
-            fail("%s: binaries: %s is neither a program nor a shared library" % (ctx.label, target.label))
+            fail("binaries: %s is neither a program nor a shared library" % shown(target.label))
+        if dest:
+            _absolute(dest, "binaries: %s" % shown(target.label))
         if len(files) > 1 and dest and not dest.endswith("/"):
-            fail("%s: binaries: %s is several files: their place is a directory, %s/" % (ctx.label, target.label, dest))
+            fail("binaries: %s is several files: their place is a directory, %s/" % (shown(target.label), dest))
         words += [_binary(ctx, file, dest) for file in files]
     return words
 
 def _extras(ctx):
     words = []
     for target, dest in ctx.attr.extras.items():
+        _absolute(dest, "extras: %s" % shown(target.label))
         files = target[DefaultInfo].files.to_list()
         for file in files:
             name = file.basename
@@ -104,7 +112,7 @@ def _place_and_path(file):
 def _root(ctx):
     info = root_of(ctx.attr.root) if ctx.attr.root else root_of(ctx.attr._root)
     if info.missing:
-        fail("%s: %s" % (ctx.label, info.missing))
+        fail(info.missing)
     return info
 
 def pack(ctx, words, outputs, mnemonic):
@@ -119,6 +127,10 @@ def pack(ctx, words, outputs, mnemonic):
     Returns:
       the execution requirements that what uses the outputs' inputs has
     """
+    if not ctx.attr.binaries and not ctx.attr.extras:
+        fail("neither binaries nor extras: there is nothing to put into the image")
+    if ctx.attr.package_dir:
+        _absolute(ctx.attr.package_dir, "package_dir")
     root = _root(ctx)
     args = ctx.actions.args()
     args.use_param_file("@%s", use_always = True)
@@ -135,7 +147,7 @@ def pack(ctx, words, outputs, mnemonic):
 
     base = ctx.files.base
     if len(base) > 1:
-        fail("%s: base: %s is several files" % (ctx.label, ctx.attr.base.label))
+        fail("base: %s is several files; an image is one" % shown(ctx.attr.base.label))
     args.add_all("--base", base, expand_directories = False)
 
     own = []

@@ -10,13 +10,13 @@ def _impl(ctx):
     name = ctx.label.name
     words = []
     if ctx.attr.layout and ctx.attr.base:
-        fail("%s: layout: a base has one of its own" % ctx.label)
+        fail("layout: a base has one of its own")
     if not ctx.attr.base:
         words.append(("--layout", ctx.attr.layout or "scratch"))
     tars = []
     for kind in ctx.attr.layers:
         if kind not in _KINDS or ctx.attr.layers != [one for one in _KINDS if one in ctx.attr.layers]:
-            fail("%s: layers: %s are some of %s, in this order" % (ctx.label, ctx.attr.layers, _KINDS))
+            fail("layers: %s: name some of %s, in this order" % (ctx.attr.layers, _KINDS))
         tars.append(ctx.actions.declare_file("%s.%s.tar" % (name, kind)))
         words.append(("--layer", (kind + "=%s", tars[-1])))
     if not tars:
@@ -31,9 +31,9 @@ def _impl(ctx):
     requirements = pack(ctx, words, tars + beside.values(), "OcidietTar")
 
     # What lies over a base, or is one of several, is nothing complete by itself; that it is with the others was proved
-    # before it was written.
+    # before it was written. So it is with `merged`, which counts on the base's links.
     proof = beside["report"]
-    if not ctx.attr.base and len(tars) == 1:
+    if not ctx.attr.base and len(tars) == 1 and ctx.attr.layout != "merged":
         proof = verified(ctx, tars[0], requirements)
     return [
         DefaultInfo(files = depset(tars)),

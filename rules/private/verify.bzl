@@ -38,7 +38,7 @@ os.execv(run[0], [*run, "verify", "{image}", *sys.argv[1:]])
 def _impl(ctx):
     images = ctx.files.image
     if len(images) != 1:
-        fail("%s: image: %s is %d files; an image is one" % (ctx.label, ctx.attr.image.label, len(images)))
+        fail("image: %s is %d files; an image is one" % (shown(ctx.attr.image.label), len(images)))
     return [launcher(ctx, tool_of(ctx), _BODY.format(image = images[0].short_path), images)]
 
 _ocidiet_verify_test = rule(

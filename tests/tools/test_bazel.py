@@ -100,6 +100,18 @@ def test_an_archive_is_loaded_by_bazel_run(tested: Workspace, tmp_path: Path, do
     assert len(config["RootFS"]["Layers"]) == 4
 
 
+REFUSED = {
+    "base": "base: //wrong:several is several files; an image is one",
+    "base_layout": "layout: a base has one of its own",
+    "empty": "neither binaries nor extras: there is nothing to put into the image",
+    "extras": 'extras: //app:c: "" is not absolute; a place in the image is',
+    "layers": 'layers: ["app", "libc"]: name some of ["libc", "system", "own", "app"], in this order',
+    "package_dir": 'package_dir: "app" is not absolute; a place in the image is',
+    "place": 'binaries: //app:app: "opt/app" is not absolute; a place in the image is',
+    "places": "binaries: //wrong:several is several files: their place is a directory, /opt/app/",
+}
+"""Target -> what is said of it."""
+
 LIBC_NAMES = [
     "lib64",
     f"{DIRECTORY}/{LOADER}",
@@ -134,6 +146,12 @@ def test_places_are_as_the_target_says(tested: Workspace) -> None:
     }
     with tarfile.open(tested.out("images/all.tar")) as archive:
         assert {member.mtime for member in archive} == {1}
+
+
+def test_all_programs_of_a_target_are_in_a_layer_for_a_base_with_links(tested: Workspace) -> None:
+    found = names(tested.out("images/several.tar"))
+    assert [name for name in found if not is_system(name)] == ["opt/alone", "opt/c", "opt/libpre.so"]
+    assert [name for name in found if not name.startswith(("opt/", "usr/"))] == []
 
 
 def test_layers_are_several_tars(tested: Workspace) -> None:
@@ -177,8 +195,14 @@ def test_what_is_declared_nowhere_is_an_error_that_names_it(tested: Workspace) -
 
 def test_without_a_root_the_error_tells_what_to_write(tested: Workspace) -> None:
     output = tested.fails("//images:rootless")
-    assert "//images:rootless: no root to take libraries from" in output
+    assert "Error in fail: no root to take libraries from" in output
     assert "\n    build --@ocidiet//rules:root=@NAME//:root\n" in output
+
+
+def test_attributes_that_cannot_be_are_refused_before_anything_runs(tested: Workspace) -> None:
+    output = tested.fails("-k", "//wrong/...")
+    told = re.findall(r"rule //wrong:(\w+): $.*?^Error in fail: (.*?)$", output, re.M | re.S)
+    assert dict(told) == REFUSED
 
 
 def test_a_complete_image_passes_its_test(tested: Workspace) -> None:
