@@ -250,7 +250,7 @@ function(ocidiet_add_image name)
     add_custom_target(${name} ${all} DEPENDS ${image}.stamp)
   endif()
   set_target_properties(${name} PROPERTIES OCIDIET_IMAGE ${image} OCIDIET_ARCHIVE "${archive}"
-    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage};${archive}.state")
+    ADDITIONAL_CLEAN_FILES "${image}.d;${image}.state;${stage};$<$<BOOL:${archive}>:${archive}.state>")
 
   set(look sh -c "exec \"$@\" 2>&1 >/dev/null" - ${tool} -t - ${content})
   foreach(verb IN ITEMS list tree)

@@ -292,6 +292,6 @@ def _expanded(option: str, text: str, known: dict[str, str]) -> str:
 def _full(tag: str) -> str:
     """A name as docker completes it."""
     first, slash, _ = tag.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         return tag
     return f"docker.io/{tag}" if slash else f"docker.io/library/{tag}"

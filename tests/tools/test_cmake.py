@@ -195,8 +195,10 @@ ocidiet_add_image(greet_image TARGETS greet greeting INSTALL_COMPONENT Runtime O
     image.unlink()
     assert project.build("deploy") == [packed, "DEPLOY"]
     assert "\nopt/greet/bin/greet " in project.says("greet_image_list")
+    (project.build_tree / ".state").touch()
     project.build("clean")
     assert [path for path in project.build_tree.rglob("greet.*") if "CMakeFiles" not in path.parts] == []
+    assert (project.build_tree / ".state").exists()
 
 
 def test_a_base_s_files_are_left_out_of_the_layer(tmp_path: Path) -> None:

@@ -264,6 +264,7 @@ def test_created_is_given_or_the_source_s(
         (["--oci", "x", "--tag", "me/x"], "me/x:latest", "docker.io/me/x:latest"),
         (["--oci", "x", "--tag", "r.example:5000/a/b:V_1"], "r.example:5000/a/b:V_1", "r.example:5000/a/b:V_1"),
         (["--oci", "x", "--tag", "localhost/a:1"], "localhost/a:1", "localhost/a:1"),
+        (["--oci", "x", "--tag", "Host/a:1"], "Host/a:1", "Host/a:1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
