@@ -45,7 +45,7 @@ def index(given: options.Options, cwd: str) -> None:
     ]
     if not found:
         raise InputError(names[0], "holds no image")
-    listed = [(name, _platform(name, one), _manifest(one)) for name, one in found]
+    listed = [*dict.fromkeys((name, _platform(name, one), _manifest(one)) for name, one in found)]
     made = oci.index(listed, called)
     store = Store(directory)
     out = Layout(store)

@@ -107,35 +107,34 @@ class Store:
         if self._root.walk("/manifest.json").file is not None:
             self._add("manifest.json", "docker", self._read("manifest.json"))
         found: list[_Named] = []
-        for entry in self._entries():
+        for name, entry in self._entries():
             given = _dict(entry[0].get("platform"))
             names = [str(given[key]) for key in ("os", "architecture", "variant") if given.get(key)]
-            notes = _dict(entry[0].get("annotations"))
-            name = str(notes.get("org.opencontainers.image.ref.name") or entry[0].get("digest"))
-            found.append(("/".join(names), name, entry))
+            found.append(("/".join(names), name or str(entry[0].get("digest")), entry))
         blobs, documents = self._blobs, self._documents
         for _, name, entry in self._chosen(found, platform, several):
             self._blobs, self._documents = [*blobs], [*documents]
             yield name, self._made(*self._parts(self._blob("manifest", *entry), str(entry[0].get("digest"))))
 
-    def _entries(self) -> Iterator[_Entry]:
-        """All images, those in an index within the index too."""
-        indexes = [("index.json", self._add("index.json", "index", self._read("index.json")))]
-        for number, (above, index) in enumerate(indexes):  # which grows meanwhile
+    def _entries(self) -> Iterator[tuple[str, _Entry]]:
+        """All images, those in an index within the index too; each with its name, or that of its index."""
+        indexes = [("", "index.json", self._add("index.json", "index", self._read("index.json")))]
+        for number, (name, above, index) in enumerate(indexes):  # which grows meanwhile
             if number == _MAX_INDEXES:
                 raise self._bad(f"more than {_MAX_INDEXES} indexes")
             for place, descriptor in enumerate(map(_dict, _list(index.get("manifests")))):
                 entry = (descriptor, above, f"manifests[{place}]")
                 if not is_image(descriptor):
                     continue
+                own = str(_dict(descriptor.get("annotations")).get("org.opencontainers.image.ref.name") or name)
                 if "index" in str(descriptor.get("mediaType")) or "manifest.list" in str(descriptor.get("mediaType")):
-                    indexes.append((str(descriptor.get("digest")), self._blob("index", *entry)))
+                    indexes.append((own, str(descriptor.get("digest")), self._blob("index", *entry)))
                 else:
-                    yield entry
+                    yield own, entry
 
     def images(self) -> Iterator[Named]:
         """All images, whole."""
-        for entry in self._entries():
+        for _, entry in self._entries():
             before = len(self._blobs)
             manifest = self._blob("manifest", *entry)
             config, _ = self._parts(manifest, str(entry[0].get("digest")))

@@ -205,6 +205,22 @@ def test_one_image_twice_is_one(home: Path, tmp_path: Path) -> None:
     assert len(parts(tmp_path / "x.oci")[1]["manifests"]) == 1
 
 
+def test_images_of_an_index_have_its_name(home: Path, tmp_path: Path) -> None:
+    """One image of two names is one, and is told once."""
+    outside = HELLO.replace("Hello", "other")
+    cc(tmp_path / "other", outside, "-static", compiler="x86_64-linux-gnu-gcc")
+    done([PYTHON, "-IS", MAIN, "-b", "other:/other", "--oci", "other.oci"], tmp_path)
+    for name, images in {"a": IMAGES, "b": ["amd64.oci"], "c": [f"{tmp_path}/other.oci"]}.items():
+        done([*INDEX, tmp_path / "x.oci", "--tag", name, *images], home)
+    verified = ocidiet("verify", "--platform", "linux/amd64", "x.oci", cwd=tmp_path)
+    told = [line.partition(": ok")[0] for line in verified.stdout.splitlines()]
+    assert (verified.returncode, told) == (0, ["x.oci:a:latest", "x.oci:c:latest"])
+    again = ocidiet(
+        "index", "-v", "-o", "y.oci", f"{home}/all.oci", f"{home}/amd64.oci", f"{home}/all.oci", cwd=tmp_path
+    )
+    assert len(again.stdout.splitlines()) == 4
+
+
 def test_platform_is_the_configuration_s_where_the_index_is_silent(home: Path, tmp_path: Path) -> None:
     silent = edited(home, tmp_path / "silent.oci")
     done([*INDEX, tmp_path / "x.oci", silent], home)
