@@ -65,8 +65,9 @@ def _programs(target):
     if executable:
         return [executable]
 
-    # A cc_library, which has its objects as well, or a filegroup of programs.
-    return [file for file in target[DefaultInfo].files.to_list() if file.extension not in ("a", "lo", "o")]
+    # A filegroup of programs; or a library, which has archives or a directory of headers as well.
+    files = target[DefaultInfo].files.to_list()
+    return [file for file in files if not file.is_directory and file.extension not in ("a", "lo", "o")]
 
 def _absolute(dest, of):
     if not dest.startswith("/"):
@@ -84,7 +85,7 @@ def _binaries(ctx):
     for target, dest in ctx.attr.binaries.items():
         files = _programs(target)
         if not files:
-            fail("binaries: %s is neither a program nor a shared library" % shown(target.label))
+            fail("binaries: %s has no program or shared library; of a cc_import, name the file" % shown(target.label))
         if dest:
             _absolute(dest, "binaries: %s" % shown(target.label))
         if len(files) > 1 and dest and not dest.endswith("/"):

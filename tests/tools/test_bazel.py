@@ -105,6 +105,7 @@ REFUSED = {
     "base_layout": "layout: a base has one of its own",
     "empty": "neither binaries nor extras: there is nothing to put into the image",
     "extras": 'extras: //app:c: "" is not absolute; a place in the image is',
+    "import": "binaries: //pre:pre has no program or shared library; of a cc_import, name the file",
     "layers": 'layers: ["app", "libc"]: name some of ["libc", "system", "own", "app"], in this order',
     "package_dir": 'package_dir: "app" is not absolute; a place in the image is',
     "place": 'binaries: //app:app: "opt/app" is not absolute; a place in the image is',
