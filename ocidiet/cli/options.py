@@ -75,7 +75,7 @@ _OF_MACHINE = (*_SEARCH, "--root", "--build-tree", *_ASSUME)
 VERBS = {
     "list": ("--null", *_OF_MACHINE),
     "tree": ("--json", *_OF_MACHINE),
-    "verify": ("--json", "--report", "--platform", *_SEARCH),
+    "verify": ("--json", "--report", "--platform", "--stacked", *_SEARCH),
     "index": ("--output", "--tag", "--keep-mtime"),
 }
 """First words that do something else than pack, with the options that not all of them have."""

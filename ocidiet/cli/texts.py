@@ -67,6 +67,7 @@ libraries and their symbol versions, scripts, links, entries, what documents
 say. IMAGE is a root directory, a tar of one, an OCI layout or archive, or what
 `docker save` writes. Nothing is run. Exit status 1 if one has a defect.
       --platform OS/ARCH     of an image for several
+      --stacked              tars, as layers of one image, the lowest first
 Options: --json; --report FILE, the same to a file: only defects are printed;
 -v, for what is no defect too; --library-path, --preload, --hwcaps, --dlopen.
 """

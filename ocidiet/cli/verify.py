@@ -6,8 +6,11 @@ import time
 
 from ocidiet.cli import options, tell, write
 from ocidiet.errors import InputError, UsageError
-from ocidiet.model import Defect, HostPath, ImagePath, Verdict
+from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Verdict
 from ocidiet.system import os
+
+if TYPE_CHECKING:
+    from ocidiet.fs import Record, Root
 
 
 def verify(given: options.Options, cwd: str) -> int:
@@ -25,13 +28,15 @@ def verify(given: options.Options, cwd: str) -> int:
     search = options.search(given, cwd)
     commit.occupy_standard_files()
     verdicts = []
-    for name in names:
-        path = name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"
+    stacked = "--stacked" in given
+    for group in [names] if stacked else [[name] for name in names]:
+        name = " + ".join(group)
+        paths = [HostPath(one if one.startswith("/") else f"{cwd.rstrip('/')}/{one}") for one in group]
         try:
-            found = open_images(HostPath(path), Record(), platform)
+            found = [("", _stacked(paths, Record()))] if stacked else open_images(paths[0], Record(), platform)
             judged = [(name if len(found) == 1 else f"{name}:{tag}", image.judge(root, search)) for tag, root in found]
         except InputError as error:
-            what = error.message.removeprefix(f"{path}: ")
+            what = error.message if stacked else error.message.removeprefix(f"{paths[0]}: ")
             judged = [(name, Verdict((Defect(ImagePath(""), "unreadable", what, error.hint),), (), 0, 0, (), ()))]
         verdicts += judged
         for told, made in judged:
@@ -48,3 +53,19 @@ def verify(given: options.Options, cwd: str) -> int:
     if "--json" in given:
         write(report.render(verdicts))
     return 1 if any(made.defects for _, made in verdicts) else 0
+
+
+def _stacked(paths: list[HostPath], record: Record) -> Root:
+    """The image whose layers are these tars, the lowest first. Raises `InputError`."""
+    from ocidiet.fs.image import ImageRoot
+    from ocidiet.fs.named import named
+    from ocidiet.fs.unpack import Unpacker
+    from ocidiet.model import File
+
+    layers = []
+    for path in paths:
+        there = named(path, record)
+        if not isinstance(there, File):
+            raise InputError(path, "a directory, where a layer is a tar")
+        layers.append(Unpacker(path).plain(there))
+    return ImageRoot(paths[0], layers)

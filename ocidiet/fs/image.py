@@ -155,10 +155,11 @@ class ImageRoot(Root):
         self._path = path
         self._top = _Node(_DIR)
         budget = [MAX_NAMES]
-        for number, tar in enumerate(layers):
-            whiteout = Odd.WHITEOUT if setup is None else "" if number else Odd.LOWEST
+        whiteout = Odd.WHITEOUT if setup is None and len(layers) == 1 else Odd.LOWEST
+        for tar in layers:
             own = _Layer(path, tar, self._top, budget, self.flaws, whiteout)
             self._lay_over(own.top)
+            whiteout = ""
 
     def look(self, path: str) -> Look:
         node = self._top

@@ -41,7 +41,7 @@ def _impl(ctx):
     words += [("--expose", port) for port in ctx.attr.exposed_ports]
     words += [("--volume", directory) for directory in ctx.attr.volumes]
     requirements = pack(ctx, words, [image, report], "OcidietArchive")
-    proof = verified(ctx, image, requirements)
+    proof = verified(ctx, [image], requirements)
     return [
         launcher(ctx, tool_of(ctx), _LOAD.format(image = image.short_path), [image], [image]),
         OutputGroupInfo(_validation = depset([proof]), report = depset([report])),

@@ -30,11 +30,11 @@ def _impl(ctx):
     words += [("--" + kind, file) for kind, file in beside.items()]
     requirements = pack(ctx, words, tars + beside.values(), "OcidietTar")
 
-    # What lies over a base, or is one of several, is nothing complete by itself; that it is with the others was proved
-    # before it was written. So it is with `merged`, which counts on the base's links.
+    # What lies over a base is nothing complete by itself, nor is `merged`, which counts on the base's links; that it is
+    # with these was proved before it was written.
     proof = beside["report"]
-    if not ctx.attr.base and len(tars) == 1 and ctx.attr.layout != "merged":
-        proof = verified(ctx, tars[0], requirements)
+    if not ctx.attr.base and ctx.attr.layout != "merged":
+        proof = verified(ctx, tars, requirements)
     return [
         DefaultInfo(files = depset(tars)),
         OutputGroupInfo(_validation = depset([proof]), **{kind: depset([file]) for kind, file in beside.items()}),

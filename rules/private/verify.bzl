@@ -4,12 +4,12 @@ load(":launch.bzl", "launcher")
 load(":paths.bzl", "shown")
 load(":toolchain.bzl", "TOOLCHAINS", "run_tool", "tool_of")
 
-def verified(ctx, image, execution_requirements):
+def verified(ctx, tars, execution_requirements):
     """Verify a finished image by an action.
 
     Args:
       ctx: of a rule that has `TOOLCHAINS`
-      image: a File
+      tars: Files: one, or an image's layers, the lowest first
       execution_requirements: of the action
 
     Returns:
@@ -19,33 +19,37 @@ def verified(ctx, image, execution_requirements):
     args = ctx.actions.args()
     args.add("verify")
     args.add("--report", proof)
-    args.add(image)
+    args.add_all(_stacked(tars))
+    args.add_all(tars)
     run_tool(
         ctx,
         arguments = args,
         execution_requirements = execution_requirements,
-        inputs = [image],
+        inputs = tars,
         mnemonic = "OcidietVerify",
         outputs = [proof],
         progress_message = "Verifying image " + shown(ctx.label),
     )
     return proof
 
+def _stacked(images):
+    return ["--stacked"] if len(images) > 1 else []
+
 _BODY = """\
-os.execv(run[0], [*run, "verify", "{image}", *sys.argv[1:]])
+os.execv(run[0], [*run, "verify", *{words}, *sys.argv[1:]])
 """
 
 def _impl(ctx):
     images = ctx.files.image
-    if len(images) != 1:
-        fail("image: %s is %d files; an image is one" % (shown(ctx.attr.image.label), len(images)))
-    return [launcher(ctx, tool_of(ctx), _BODY.format(image = images[0].short_path), images)]
+    words = _stacked(images) + [image.short_path for image in images]
+    return [launcher(ctx, tool_of(ctx), _BODY.format(words = words), images)]
 
 _ocidiet_verify_test = rule(
     attrs = {
         "image": attr.label(
             allow_files = True,
-            doc = "A tar of a root file system, an OCI layout or archive, or what `docker save` writes; by whatever rule.",
+            doc = "A tar of a root file system, an OCI layout or archive, or what `docker save` writes; by whatever " +
+                  "rule. Several tars are its layers, the lowest first.",
             mandatory = True,
         ),
     },
@@ -59,7 +63,8 @@ def ocidiet_verify_test(name, image, size = "small", **kwargs):
 
     Args:
       name: of the target
-      image: a tar of a root file system, an OCI layout or archive, or what `docker save` writes; by whatever rule
+      image: a tar of a root file system, an OCI layout or archive, or what `docker save` writes; by whatever rule.
+        Several tars are its layers, the lowest first
       size: of the test
       **kwargs: what all tests take
     """

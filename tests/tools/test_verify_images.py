@@ -289,6 +289,29 @@ def test_a_good_image_is_told_in_one_line(good: Path) -> None:
     assert ended.stdout.startswith(f"{good}: ok, 2 programs, 5 libraries, linux/amd64, glibc 2.")
 
 
+def test_stacked_tars_are_layers_of_one_image(good: Path, tmp_path: Path) -> None:
+    mine = "./usr/lib/libmine.so.1"
+    done(["tar", "-C", good, f"--exclude={mine}", "-cf", tmp_path / "low.tar", "."])
+    done(["tar", "-C", good, "-cf", tmp_path / "mine.tar", mine])
+    (tmp_path / "usr/lib").mkdir(parents=True)
+    (tmp_path / "usr/lib/.wh.libmine.so.1").touch()
+    done(["tar", "-C", tmp_path, "-cf", tmp_path / "gone.tar", "usr"])
+
+    def told(*names: str) -> list[str]:
+        return ocidiet("verify", "--stacked", *names, cwd=tmp_path).stdout.splitlines()
+
+    whole = told("low.tar", "mine.tar")
+    assert [line.partition(", linux")[0] for line in whole] == ["low.tar + mine.tar: ok, 2 programs, 5 libraries"]
+    without = [line.replace("low.tar:", "low.tar + mine.tar + gone.tar:") for line in told("low.tar")]
+    assert "usr/bin/app: needs libmine.so.1" in without[1]
+    assert told("low.tar", "mine.tar", "gone.tar") == without
+    assert told("low.tar", "usr") == [
+        "low.tar + usr: 1 defect",
+        f"  {tmp_path}/usr: a directory, where a layer is a tar",
+    ]
+    assert told("low.tar", "none")[1] == f"  {tmp_path}/none: no such file"
+
+
 def test_a_report_leaves_only_defects_to_be_printed(good: Path, tmp_path: Path) -> None:
     ended = ocidiet("verify", "--report", "verdicts", good, "absent.tar", cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (1, "")
