@@ -51,7 +51,7 @@ def _table(option: str, options: Options, above: str) -> dict[str, HostPath]:
         place, _, path = value.partition("\t")
         if above != "/":
             place = above + place
-        if not path or place[0] != "/" or "/." in place or "//" in place or place[-1] == "/":
+        if not path or place[:1] != "/" or "/." in place or "//" in place or place[-1] == "/":
             place = _plain(option, value, place, path)
         table[place] = path  # type: ignore[assignment]
     if len(table) != len(values):

@@ -755,7 +755,7 @@ FILE = ["--tree-files", "a\tp"]
                     "\t", r"\x09"
                 ),
             )
-            for value in ("/a", "/a\t", "a\tp", "/\tp", "/a/../b\tp")
+            for value in ("/a", "/a\t", "a\tp", "\tp", "/\tp", "/a/../b\tp")
         ),
         ([*TAR, "--tree-files", "a\tp", "a\tq"], "--tree-files: a is two files: p, q"),
         (["-t", "-", *TAR[2:], *FILE], "-t - stands alone: nothing is written beside standard output"),
