@@ -73,15 +73,14 @@ def _absolute(dest, of):
     if not dest.startswith("/"):
         fail("%s: %r is not absolute; a place in the image is" % (of, dest))
 
-def _binary(ctx, file, dest):
-    name = virtual(file.short_path)
+def _place(ctx, file, dest):
     if not dest and ctx.attr.package_dir:
-        dest = place("", name, ctx.attr.package_dir.rstrip("/"))
-    is_bare = is_library(file.basename)
-    return spelled(name) + ":" + place(dest, file.basename, "/usr/local/lib" if is_bare else "/usr/local/bin")
+        return place("", virtual(file.short_path), ctx.attr.package_dir.rstrip("/"))
+    return place(dest, file.basename, "/usr/local/lib" if is_library(file.basename) else "/usr/local/bin")
 
 def _binaries(ctx):
     words = []
+    placed = {}
     for target, dest in ctx.attr.binaries.items():
         files = _programs(target)
         if not files:
@@ -90,7 +89,12 @@ def _binaries(ctx):
             _absolute(dest, "binaries: %s" % shown(target.label))
         if len(files) > 1 and dest and not dest.endswith("/"):
             fail("binaries: %s is several files: their place is a directory, %s/" % (shown(target.label), dest))
-        words += [_binary(ctx, file, dest) for file in files]
+        for file in files:
+            to = _place(ctx, file, dest)
+            if placed.setdefault(to, file) != file:
+                both = (shown(placed[to].owner), shown(file.owner), to)
+                fail("binaries: %s and %s are both at %s; give one another place: {LABEL: PLACE}" % both)
+            words.append(spelled(virtual(file.short_path)) + ":" + to)
     return words
 
 def _extras(ctx):

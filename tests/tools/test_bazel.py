@@ -110,6 +110,7 @@ REFUSED = {
     "package_dir": 'package_dir: "app" is not absolute; a place in the image is',
     "place": 'binaries: //app:app: "opt/app" is not absolute; a place in the image is',
     "places": "binaries: //wrong:several is several files: their place is a directory, /opt/app/",
+    "twice": "binaries: //app:app and //app:c are both at /opt/app; give one another place: {LABEL: PLACE}",
 }
 """Target -> what is said of it."""
 
