@@ -54,7 +54,7 @@ link on the way to it, sorted; as this machine names them, --root included.
 
 usage: ocidiet tree FILE... [option]..
 Prints who needs what, where it was found, and by which rule.
-      --json                 the same for programs; the README has the schema
+      --json                 for programs; docs/verbs.md has the schema
   -v, --verbose              also each place that was tried before
 
 Both run nothing, take the options of "Root and search" and of the loader's

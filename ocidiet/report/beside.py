@@ -1,4 +1,4 @@
-"""What is told of an image in files beside it: as JSON (the README has the schema), as mtree(5), as a list of paths.
+"""What is told of an image in files beside it: as JSON (schema: docs/images.md), as mtree(5), as a list of paths.
 
 Equal inputs and the same request give the same text: no time, no host, and where inputs are declared no path of
 the machine.

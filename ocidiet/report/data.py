@@ -1,4 +1,4 @@
-"""A `Closure` as JSON, for other programs: the README's section on `ocidiet tree --json` is its law.
+"""A `Closure` as JSON, for other programs: docs/verbs.md is its law.
 
 Flat: objects name each other by their place in `objects`, so that no reader has to go deep. Names keep
 every byte: what is no UTF-8 is escaped as Python's `surrogateescape` has it (byte 0xe9: `\\udce9`).

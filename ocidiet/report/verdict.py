@@ -1,4 +1,4 @@
-"""Verdicts on finished images: as text, and as JSON (the README's section on `ocidiet verify` is its law)."""
+"""Verdicts on finished images: as text, and as JSON (docs/verbs.md is its law)."""
 
 from __future__ import annotations
 

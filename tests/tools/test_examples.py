@@ -119,9 +119,15 @@ def test_four_build_tools_make_equal_listings_and_of_the_same_binaries_the_same_
 # The README --------------------------------------------------------------------------------------
 
 
-def snippets(language: str) -> list[str]:
-    """The README's code blocks of one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+PAGES = ("README.md", "docs/verbs.md", "docs/images.md", "docs/declared-inputs.md")
+
+
+def snippet(language: str, words: str) -> str:
+    """The one code block, in the README or a page beside it, of that language and with those words."""
+    blocks = [re.findall(rf"^```{language}\n(.*?)^```$", (CHECKOUT / page).read_text(), re.M | re.S) for page in PAGES]
+    (found,) = (block for page in blocks for block in page if words in block)
+    assert isinstance(found, str)
+    return found
 
 
 def indented(language: str) -> str:
@@ -154,7 +160,7 @@ def files(path: Path) -> list[str]:
 
 
 def test_the_first_commands_of_the_readme_work(copy: Path, docker: Engine) -> None:
-    image, start, tests = [line.partition("#")[0].split() for line in snippets("sh")[0].splitlines()]
+    image, start, tests = [line.partition("#")[0].split() for line in snippet("sh", "tests/run").splitlines()]
     assert tests == ["tests/run"]
     done(image, copy)
     out = done([*start, "IMAGE_ENGINE=/usr/bin/docker", "IMAGE_RUNFLAGS=--network=none"], copy, docker.env)
@@ -162,7 +168,7 @@ def test_the_first_commands_of_the_readme_work(copy: Path, docker: Engine) -> No
 
 
 def test_the_make_snippet_of_the_readme_works(project: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text(snippets("make")[0])
+    (tmp_path / "Makefile").write_text(snippet("make", "IMAGE_BINARIES"))
     done(["make", "image"], tmp_path, project)
     assert files(tmp_path / "hello.tar") == ["etc/hello.conf", "usr/local/bin/hello"]
     assert done(["make", "image"], tmp_path, project) == "make: Nothing to be done for 'image'.\n"
@@ -171,7 +177,7 @@ def test_the_make_snippet_of_the_readme_works(project: dict[str, str], tmp_path:
 def test_the_ninja_snippet_of_the_readme_works(project: dict[str, str], tmp_path: Path) -> None:
     need("ninja")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    (tmp_path / "build.ninja").write_text(snippets("ninja")[0])
+    (tmp_path / "build.ninja").write_text(snippet("ninja", "restat"))
     done(["ninja"], tmp_path, project)
     assert files(tmp_path / "hello.tar") == ["usr/local/bin/hello"]
     assert "no work to do" in done(["ninja"], tmp_path, project)
@@ -181,9 +187,9 @@ def test_the_ninja_snippet_of_the_readme_works(project: dict[str, str], tmp_path
 def test_the_cmake_snippets_of_the_readmes_work(project: dict[str, str], tmp_path: Path, generator: str) -> None:
     need("cmake", "ninja")
     head = "cmake_minimum_required(VERSION 3.20)\nproject(hello C)\nadd_executable(hello hello.c)\n"
-    (tmp_path / "CMakeLists.txt").write_text(head + snippets("cmake")[0] + indented("cmake"))
+    (tmp_path / "CMakeLists.txt").write_text(head + snippet("cmake", "find_package") + indented("cmake"))
     env = {**project, "CMAKE_GENERATOR": generator}
-    done(["sh", "-e", "-c", snippets("sh")[1]], tmp_path, env)
+    done(["sh", "-e", "-c", snippet("sh", "cmake -B")], tmp_path, env)
     image = tmp_path / "build/hello.tar"
     assert files(image) == ["etc/hello.conf", "usr/local/bin/hello"]
     deploy = ["cmake", "--build", "build", "--target", "deploy"]
@@ -204,7 +210,7 @@ MESON = "project('hello', 'c')\nhello = executable('hello', 'hello.c')\n"
 
 def test_the_meson_snippet_of_the_readme_works(project: dict[str, str], tmp_path: Path) -> None:
     need("meson", "ninja")
-    (tmp_path / "meson.build").write_text(MESON + snippets("meson")[0])
+    (tmp_path / "meson.build").write_text(MESON + snippet("meson", "find_program"))
     done(["meson", "setup", "build"], tmp_path, project)
     done(["ninja", "-C", "build", "image"], tmp_path, project)
     assert files(tmp_path / "build/hello.tar") == ["etc/hello.conf", "usr/local/bin/hello"]
@@ -216,8 +222,8 @@ def test_the_meson_files_of_the_readme_work(copy: Path, tmp_path: Path) -> None:
     """The native file has the tool, which is not on PATH; without the cross file's root there is no image."""
     need("meson", "ninja", "aarch64-linux-gnu-gcc")
     done(["python3", "-m", "ocidiet.zipapp", "-o", tmp_path / "ocidiet.pyz"], copy)
-    native, cross = snippets("ini")
-    (tmp_path / "meson.build").write_text(MESON + snippets("meson")[0])
+    native, cross = snippet("ini", "[binaries]"), snippet("ini", "sys_root")
+    (tmp_path / "meson.build").write_text(MESON + snippet("meson", "find_program"))
     (tmp_path / "native.ini").write_text(native.replace("/opt/", f"{tmp_path}/"))
     machine = "system = 'linux'\ncpu_family = 'aarch64'\ncpu = 'aarch64'\nendian = 'little'\n"
     machine = f"[host_machine]\n{machine}[binaries]\nc = 'aarch64-linux-gnu-gcc'\n"
@@ -237,7 +243,9 @@ def test_the_meson_files_of_the_readme_work(copy: Path, tmp_path: Path) -> None:
 def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
     done(
-        ["sh", "-e", "-c", snippets("sh")[2].replace("docker", "/usr/bin/docker")], tmp_path, {**docker.env, **project}
+        ["sh", "-e", "-c", snippet("sh", "docker import").replace("docker", "/usr/bin/docker")],
+        tmp_path,
+        {**docker.env, **project},
     )
     assert docker.run("hello") == "Hello World\n"
 
@@ -245,7 +253,7 @@ def test_the_command_line_of_the_readme_works(project: dict[str, str], tmp_path:
 def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
     need("skopeo")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    commands = snippets("sh")[7].replace("docker load", "/usr/bin/docker load")
+    commands = snippet("sh", "docker load -i hello.oci.tar  ").replace("docker load", "/usr/bin/docker load")
     done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
     assert docker.run("hello:1.0") == "Hello World\n"
     assert done(["skopeo", "inspect", "--format", "{{.Os}}", "oci:copy:hello"], tmp_path) == "linux\n"
@@ -253,7 +261,7 @@ def test_the_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, 
 
 def test_the_compressed_images_of_the_readme_work(project: dict[str, str], tmp_path: Path, podman: Engine) -> None:
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    (commands,) = (text for text in snippets("sh") if "--compress" in text)
+    commands = snippet("sh", "--compress")
     tool = {**project, "OCIDIET_PYTHON": PYTHON}  # the tests' Python has zstandard
     done(["sh", "-e", "-c", commands], tmp_path, tool)
     podman("load", "--input", tmp_path / "hello-gzip.oci.tar")
@@ -265,16 +273,26 @@ def test_the_compressed_images_of_the_readme_work(project: dict[str, str], tmp_p
 def test_the_images_for_several_machines_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
     need("skopeo", "aarch64-linux-gnu-gcc")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    (commands,) = (text for text in snippets("sh") if "ocidiet index" in text)
+    commands = snippet("sh", "ocidiet index")
     done(["sh", "-e", "-c", commands], tmp_path, project)
     raw = json.loads(done(["skopeo", "inspect", "--raw", "oci:copy:hello-all"], tmp_path))
     assert [one["platform"]["architecture"] for one in raw["manifests"]] == ["amd64", "arm64"]
 
 
+def test_an_image_and_what_is_in_it_are_as_the_readme_says(project: dict[str, str], tmp_path: Path) -> None:
+    done(["cc", "-o", "hello", "hello.c"], tmp_path)
+    told = done(["sh", "-e", "-c", snippet("sh", "ocidiet verify hello.oci.tar")], tmp_path, project)
+    assert told.startswith("hello  [")
+    done(["ocidiet", "-t", "hello.tar", "-b", "hello"], tmp_path, project)
+    told += done(["sh", "-e", "-c", snippet("sh", "ocidiet verify hello.tar")], tmp_path, project)
+    found = re.findall(r"^(hello.*tar): ok, 1 program, 2 libraries, linux/\w+, glibc [\d.]+$", told, re.M)
+    assert found == ["hello.oci.tar", "hello.tar"]
+
+
 def test_the_declared_inputs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -> None:
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
     done(["ocidiet", "-t", "root.tar", "-b", "/bin/sh", "--layout", "scratch"], tmp_path, project)
-    (commands,) = (text for text in snippets("sh") if "@params" in text)
+    commands = snippet("sh", "@params")
     done(["sh", "-e", "-c", commands], tmp_path, project)
     assert files(tmp_path / "hello.tar") == HELLO_LISTING
     assert (tmp_path / "unused").read_text() == ""
@@ -284,7 +302,7 @@ def test_the_verbs_of_the_readme_work(project: dict[str, str], tmp_path: Path) -
     if platform.machine() != "x86_64" or not Path("/etc/debian_version").read_text().startswith("12"):
         pytest.skip("the tree is of Debian 12, x86-64")
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    assert done(["sh", "-e", "-c", snippets("sh")[3]], tmp_path, project) == snippets("text")[0]
+    assert done(["sh", "-e", "-c", snippet("sh", "ocidiet list")], tmp_path, project) == snippet("text", "ld.so.cache")
     with tarfile.open(tmp_path / "hello-tree.tar") as archive:
         assert f"{tmp_path}/hello"[1:] in archive.getnames()
 
@@ -298,9 +316,9 @@ install: hello
 
 def test_the_installed_tree_of_the_readme_works(project: dict[str, str], tmp_path: Path, docker: Engine) -> None:
     (tmp_path / "Makefile").write_text(INSTALL)
-    done(["sh", "-e", "-c", snippets("sh")[5]], tmp_path, project)
+    done(["sh", "-e", "-c", snippet("sh", "--destdir")], tmp_path, project)
     assert files(tmp_path / "app.tar") == HELLO_LISTING
-    (tmp_path / "Makefile").write_text(snippets("make")[1] + INSTALL)
+    (tmp_path / "Makefile").write_text(snippet("make", "IMAGE_INSTALL") + INSTALL)
     words = ["IMAGE_ENGINE=/usr/bin/docker", "IMAGE_RUNFLAGS=--network=none", "IMAGE_NAME=installed"]
     ran = done(["make", "image", "image-run", *words], tmp_path, {**docker.env, **project})
     assert ran.endswith("Hello World\n")
@@ -313,8 +331,8 @@ def test_the_layer_of_the_readme_is_of_what_the_base_lacks(
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
     done(["sh", "-c", "ocidiet -t root.tar -b /bin/sh --layout scratch"], tmp_path, project)
     docker("import", tmp_path / "root.tar", "my-base")
-    snippet = snippets("sh")[6].replace("docker", "/usr/bin/docker")
-    done(["sh", "-e", "-c", snippet], tmp_path, {**docker.env, **project})
+    commands = snippet("sh", "docker save -o").replace("docker", "/usr/bin/docker")
+    done(["sh", "-e", "-c", commands], tmp_path, {**docker.env, **project})
     with tarfile.open(tmp_path / "layer.tar") as archive:
         assert [member.name for member in archive if not member.isdir()] == HELLO_LISTING
     (tmp_path / "Dockerfile").write_text("FROM my-base\nADD layer.tar /\n")

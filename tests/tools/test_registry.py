@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support import HELLO, MAKEFILE, Engine, cc, clean_env, done, need
-from tests.tools.test_examples import copy, project, snippets
+from tests.tools.test_examples import copy, project, snippet
 from tests.tools.test_make import make
 from tests.tools.test_oci_images import image_of, pack
 
@@ -109,7 +109,7 @@ def test_an_edit_of_the_program_pushes_its_layer_alone(registry: Registry, tmp_p
 def test_pushing_as_the_readme_says(registry: Registry, project: dict[str, str], tmp_path: Path) -> None:
     """Those commands of which this machine has the tool."""
     done(["cc", "-o", "hello", "hello.c"], tmp_path)
-    (commands,) = (text for text in snippets("sh") if "docker://" in text)
+    commands = snippet("sh", "docker://")
     lines = commands.splitlines()
     assert [line.split()[0] for line in lines] == ["ocidiet", "skopeo", "digest=$(skopeo", "crane", "oras", "cosign"]
     ran = [line for line in lines if line[:7] in ("ocidiet", "digest=") or shutil.which(line.split()[0])]
