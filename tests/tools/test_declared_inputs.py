@@ -69,7 +69,7 @@ class Execroot:
 
     def root_files(self) -> list[str]:
         """As a glob of a repository rule has them, with the rule's own listing of links."""
-        external = self.home / "external/root"
+        external = self.home / "external/sysroot"
         external.parent.mkdir(exist_ok=True)
         if not external.is_symlink():
             external.symlink_to(self.root)
@@ -82,7 +82,7 @@ class Execroot:
                 told += [f"/{place}\n"] if os.access(path, os.X_OK) else []
             # A link that is relative is a file to a glob; an absolute one leads out of the root.
             if path.is_file() and not (path.is_symlink() and path.readlink().is_absolute()):
-                values.append(f"/{place}\texternal/root/{place}")
+                values.append(f"/{place}\texternal/sysroot/{place}")
         (self.home / "external/links.txt").write_text("".join(told))
         return ["--root-links", "external/links.txt", "--root-files", *values]
 
@@ -178,7 +178,7 @@ def test_the_image_is_that_of_a_makefile_whatever_the_strategy(
     of_root = ("libunused.so.1",) if kind == "files" else ()
     assert (where / BIN / "unused").read_text().splitlines() == [
         f"{BIN}/shared/libdep_so.so",
-        *(f"external/root/{LIBRARIES}/{name}" for name in of_root),
+        *(f"external/sysroot/{LIBRARIES}/{name}" for name in of_root),
     ]
 
 
@@ -252,7 +252,7 @@ def test_nothing_undeclared_is_asked_for(execroot: Execroot) -> None:
     }
     written = {name for name in asked if name.startswith((f"{BIN}/out", f"{BIN}/.out"))}
     assert asked - declared - written == set()
-    assert {f"{BIN}/app/the app", "external/root/etc/ld.so.conf"} - asked == set()
+    assert {f"{BIN}/app/the app", "external/sysroot/etc/ld.so.conf"} - asked == set()
     assert [name for name in asked if "unused" in name and name not in written] == []
     assert sorted(path.name for path in (where / BIN).iterdir() if path.is_file()) == sorted(
         ["params", *(f"out{option}" for option in outputs)]
