@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell starts what stands in its background with SIGINT ignored, and nohup with SIGHUP, which children inherit."""
+    """In the background a shell starts with SIGINT ignored, and nohup with SIGHUP, which children would inherit."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
