@@ -11,6 +11,15 @@ def _platform_impl(settings, attr):
 
 to_platform = transition(implementation = _platform_impl, inputs = [_PLATFORMS], outputs = [_PLATFORMS])
 
+# A cc_import has its library in CcInfo alone, which no file can name that loads on Bazel 4 and on 9: its attribute tells.
+_ImportedInfo = provider(doc = "The library of a cc_import.", fields = {"files": "depset of File"})
+
+def _imported_impl(_target, ctx):
+    files = getattr(ctx.rule.files, "shared_library", []) if ctx.rule.kind == "cc_import" else []
+    return [_ImportedInfo(files = depset(files))]
+
+_imported = aspect(implementation = _imported_impl)
+
 PACK_ATTRS = {
     "base": attr.label(
         allow_files = True,
@@ -19,6 +28,7 @@ PACK_ATTRS = {
     ),
     "binaries": attr.label_keyed_string_dict(
         allow_files = True,
+        aspects = [_imported],
         doc = "Programs and shared libraries, each with its place in the image.",
     ),
     "extra_flags": attr.string_list(
@@ -60,13 +70,17 @@ def as_dict(labels):
     """
     return {label: "" for label in labels} if type(labels) == "list" else labels
 
+def _files(target):
+    imported = [target[_ImportedInfo].files] if _ImportedInfo in target else []  # a source file has no rule
+    return depset(transitive = [target[DefaultInfo].files] + imported)
+
 def _programs(target):
     executable = target[DefaultInfo].files_to_run.executable
     if executable:
         return [executable]
 
     # A filegroup of programs; or a library, which has archives or a directory of headers as well.
-    files = target[DefaultInfo].files.to_list()
+    files = _files(target).to_list()
     return [file for file in files if not file.is_directory and file.extension not in ("a", "lo", "o")]
 
 def _absolute(dest, of):
@@ -84,7 +98,7 @@ def _binaries(ctx):
     for target, dest in ctx.attr.binaries.items():
         files = _programs(target)
         if not files:
-            fail("binaries: %s has no program or shared library; of a cc_import, name the file" % shown(target.label))
+            fail("binaries: %s has no program or shared library" % shown(target.label))
         if dest:
             _absolute(dest, "binaries: %s" % shown(target.label))
         if len(files) > 1 and dest and not dest.endswith("/"):
@@ -157,7 +171,7 @@ def pack(ctx, words, outputs, mnemonic):
 
     own = []
     for target in ctx.attr.binaries.keys():
-        own += [target[DefaultInfo].files, target[DefaultInfo].default_runfiles.files]
+        own += [_files(target), target[DefaultInfo].default_runfiles.files]
     own += [target[DefaultInfo].files for target in ctx.attr.extras.keys()]
     own = depset(transitive = own)
 

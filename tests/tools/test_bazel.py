@@ -105,8 +105,8 @@ REFUSED = {
     "base_layout": "layout: a base has one of its own",
     "empty": "neither binaries nor extras: there is nothing to put into the image",
     "extras": 'extras: //app:c: "" is not absolute; a place in the image is',
-    "import": "binaries: //pre:pre has no program or shared library; of a cc_import, name the file",
     "layers": 'layers: ["app", "libc"]: name some of ["libc", "system", "own", "app"], in this order',
+    "none": "binaries: //wrong:nothing has no program or shared library",
     "package_dir": 'package_dir: "app" is not absolute; a place in the image is',
     "place": 'binaries: //app:app: "opt/app" is not absolute; a place in the image is',
     "places": "binaries: //wrong:several is several files: their place is a directory, /opt/app/",
@@ -154,6 +154,10 @@ def test_all_programs_of_a_target_are_in_a_layer_for_a_base_with_links(tested: W
     found = names(tested.out("images/several.tar"))
     assert [name for name in found if not is_system(name)] == ["opt/alone", "opt/c", "opt/libpre.so"]
     assert [name for name in found if not name.startswith(("opt/", "usr/"))] == []
+
+
+def test_an_imported_library_is_as_good_as_its_file(tested: Workspace) -> None:
+    assert tested.out("images/imported.tar").read_bytes() == tested.out("images/library.tar").read_bytes()
 
 
 def test_layers_are_several_tars(tested: Workspace) -> None:
