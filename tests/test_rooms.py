@@ -14,8 +14,8 @@ MAX_LINES = 330  # that are not blank
 
 # The design's table.
 MAY_IMPORT = {
-    "__init__": "cli",
-    "__main__": "cli system",
+    "__init__": "cli system",
+    "__main__": "",
     "system": "",
     "errors": "model",
     "model": "system",
@@ -69,7 +69,7 @@ def imported(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name.removeprefix("ocidiet.") for alias in node.names if alias.name.startswith("ocidiet."))
     elif isinstance(node, ast.ImportFrom) and node.module == "ocidiet":
-        yield from (alias.name for alias in node.names if alias.name != "__version__")
+        yield from (alias.name for alias in node.names if alias.name not in ("__version__", "run"))
     elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ocidiet."):
         yield (node.module or "").split(".")[1]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import py_compile
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from py_compile import PycInvalidationMode as Mode
 
 import pytest
 
 from ocidiet import system
-from tests.support import done
+from tests.support import CHECKOUT, PYTHON, done, run
 
 LIGHT = system.light()
 PATHS = ["", "/", "//", ".", "..", "a", "a/", "/a", "/a/", "//a//b//", "a/b", "/none/../a", "\0", "dir", "file", "link"]
@@ -72,3 +75,128 @@ def test_os_itself_serves_where_it_is_imported_already(before: str, told: str) -
     code = f"{before}import sys; sys.path.insert(0, {str(Path(system.__file__).parent.parent)!r})"
     code += "; from ocidiet.system import os; print('os' in sys.modules and os is sys.modules['os'])"
     assert done([sys.executable, "-ISc", code]) == f"{told}\n"
+
+
+# The tool's own imports --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The tool in a place of its own, without bytecode."""
+    shutil.copytree(CHECKOUT / "ocidiet", tmp_path / "ocidiet", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "ocidiet"
+
+
+# What each module of the tool knows of itself, and who loads it, when all pages are imported.
+TOLD = """
+import sys
+sys.path.insert(0, "")
+import ocidiet
+HASTEN
+from ocidiet.cli import pack
+for name, module in sorted(sys.modules.items()):
+    if name.startswith("ocidiet"):
+        spec = module.__spec__
+        print(name, module.__file__, module.__cached__, module.__package__, getattr(module, "__path__", None),
+              spec.origin, spec.cached, spec.has_location, spec.parent, spec.submodule_search_locations,
+              spec.loader is module.__loader__, spec.loader.name, spec.loader.path, spec.loader.is_package(name))
+        print(type(spec.loader).__name__, file=sys.stderr)
+"""
+
+
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    ("more", "loaders"),
+    [
+        ([], {"Page", "SourceFileLoader"}),
+        (["-O"], {"Page", "SourceFileLoader"}),
+        (["-Xpycache_prefix=kept"], {"SourceFileLoader"}),
+    ],
+    ids=["usual", "optimised", "bytecode kept elsewhere"],
+)
+def test_hastened_imports_make_the_modules_that_python_makes(
+    tmp_path: Path, more: list[str], loaders: set[str]
+) -> None:
+    slow, *fast = [
+        run([PYTHON, "-IS", *more, "-c", TOLD.replace("HASTEN", hasten)], tmp_path)
+        # Once without and once with bytecode.
+        for hasten in ("", *["from ocidiet import system; system.hasten()"] * 2)
+    ]
+    assert {*slow.stderr.split()} == {"SourceFileLoader"}
+    for ended in fast:
+        assert (ended.stdout, {*ended.stderr.split()}) == (slow.stdout, loaders)
+    assert slow.stdout.count("\n") > 5
+
+
+def test_only_the_tool_s_own_process_hastens() -> None:
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); before = sys.meta_path[:]; import ocidiet; ocidiet.main"
+    assert (
+        done([PYTHON, "-ISc", f"{code}; print(sys.meta_path == before, sys.modules['__future__'].__file__[-3:])"])
+        == "True .py\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "changed", "more", "told", "after"),
+    [
+        (Mode.TIMESTAMP, False, [], "kept", "kept"),
+        (Mode.TIMESTAMP, True, [], "new", "new"),
+        (Mode.TIMESTAMP, True, ["-B"], "new", "kept"),
+        (Mode.CHECKED_HASH, True, [], "new", "new"),
+        (Mode.UNCHECKED_HASH, True, [], "kept", "kept"),
+        (None, True, [], "new", "new"),
+        (None, True, ["-B"], "new", ""),
+    ],
+    ids=[
+        "of the source",
+        "stale",
+        "stale, none to be written",
+        "stale hash",
+        "hash not to be checked",
+        "none",
+        "none to be written",
+    ],
+)
+def test_bytecode_is_taken_and_renewed_as_python_does(
+    package: Path, mode: Mode | None, changed: bool, more: list[str], told: str, after: str
+) -> None:
+    source, kept = package / "cli/texts.py", package / f"cli/__pycache__/texts.{sys.implementation.cache_tag}.pyc"
+    text = source.read_text()
+    source.write_text(text.replace("usage:", "kept :"))
+    os.utime(source, (1, 1))
+    if mode is not None:
+        py_compile.compile(os.fspath(source), invalidation_mode=mode)
+    state = source.stat()
+    source.write_text(text.replace("usage:", "new  :"))
+    assert source.stat().st_size == state.st_size
+    os.utime(source, (2, 2) if changed else (1, 1))
+    ended = run([PYTHON, "-IS", *more, package / "__main__.py"], package)
+    assert (ended.returncode, ended.stderr.split()[0]) == (2, told)
+    data = kept.read_bytes() if kept.exists() else b""
+    assert [word for word in ("kept", "new") if f"{word:5}:".encode() in data] == ([after] if after else [])
+
+
+def test_page_longer_than_is_read_at_once_is_read_whole(package: Path) -> None:
+    with (package / "cli/texts.py").open("a") as page:
+        page.write("".join(f"NAME_{number} = {number}.5\n" for number in range(9000)))
+    first, second = [done([PYTHON, "-IS", package / "__main__.py", "--version"]) for _ in range(2)]
+    assert (package / f"cli/__pycache__/texts.{sys.implementation.cache_tag}.pyc").stat().st_size > 1 << 16
+    assert first == second
+
+
+def test_defect_is_told_with_the_source_where_it_lies_now(package: Path) -> None:
+    (package / "cli/texts.py").write_text("raise RuntimeError\n")
+    main = [PYTHON, "-IS", "ocidiet/__main__.py", "--version"]
+    run(main, package.parent)
+    moved = package.parent / "moved"
+    moved.mkdir()
+    package.rename(moved / "ocidiet")
+    page = f'File "{moved}/ocidiet/cli/texts.py", line 1, in <module>\n    raise RuntimeError\n'
+    assert page in run(main, moved).stderr
+
+
+def test_the_rest_of_future_is_there_for_who_asks() -> None:
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from ocidiet import system; system.hasten()"
+    code += "; import __future__ as light; print(light.annotations, light.all_feature_names[-1])"
+    code += "; import __future__; print(__future__.annotations.compiler_flag > 0)"
+    assert done([PYTHON, "-ISc", code]) == "None annotations\nTrue\n"
