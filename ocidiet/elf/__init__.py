@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
+    Form = tuple[int, str, struct.Struct, struct.Struct]
+    """Class, struct's byte order, ELF header, program header."""
 
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
-PN_XNUM = 0xFFFF
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 0, 1, 4, 5, 6, 10
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH = 14, 15, 29, 0x6FFFFEF5
 DT_DEPAUDIT, DT_AUDIT, DT_VERSYM, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFF0, 0x6FFFFFFB
@@ -35,10 +36,8 @@ MAX_DYNAMIC_BYTES = 4 << 20
 MAX_INTERP_BYTES = 4096  # PATH_MAX: the kernel takes none longer
 MAX_STRING_BYTES = 1 << 16
 _USUAL_STRING_BYTES = 4096
-_USUAL_NAME_BYTES = 256
 # More than this is not read for the sake of some names in it.
 _MAX_SPAN_BYTES = 1 << 16
-MAX_NEEDED = 65536
 MAX_TAGS = 1024
 MAX_NOTE_BYTES = 1 << 20
 _FIRST_READ_BYTES = 4096
@@ -50,10 +49,9 @@ NOT_ELF = "not an ELF file"
 _EHDR = {1: "16xHHI4xIII2xHH6x", 2: "16xHHI8xQQI2xHH6x"}
 _PHDR = {1: "III4xI12x", 2: "I4xQQ8xQ16x"}
 _DYN = {1: (8, "I"), 2: (16, "Q")}
-_SH_INFO = {1: (28, "I"), 2: (44, "I")}
 
-# By EI_CLASS and EI_DATA: class, struct's byte order, ELF header, program header.
-FORMS = {
+# By EI_CLASS and EI_DATA.
+FORMS: dict[tuple[int, int], Form] = {
     (ei_class, ei_data): (
         ei_class,
         order,
@@ -70,8 +68,10 @@ _USUAL = {
     for osabi in (ELFOSABI_SYSV, ELFOSABI_GNU)
 }
 
+_LOADED_TYPES = (ET_EXEC, ET_DYN)
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
 _TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
+_VERSION_TABLES = ((DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM))
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
 # pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
 UNWINDERS = (b"pthread_cancel\0", b"pthread_exit\0", b"thrd_exit\0", b"backtrace\0")
@@ -88,7 +88,7 @@ def struct_of(fmt: str) -> struct.Struct:
 
 
 class Headers(NamedTuple):
-    """What the program headers say, and how to read more."""
+    """What the program headers say."""
 
     ei_class: int
     order: str
@@ -102,9 +102,12 @@ class Headers(NamedTuple):
     notes: tuple[bytes, ...]
     odd: BadElf | None
     """What the kernel does not look at in a program, and glibc's loader refuses in a library."""
-    span: Callable[[int, int, str, str, int], bytes]
-    """(offset, length, what, field, offset of the field) -> bytes, all inside the file."""
-    bad: Callable[[str, str, int], BadElf]
+    head: bytes
+    """The first bytes of the file."""
+
+    def bad(self, what: str, field: str, offset: int) -> BadElf:
+        """What is wrong in the file."""
+        return BadElf(what, field, offset, 32 * self.ei_class, self.machine)
 
 
 def headers(pread: Pread, size_bytes: int) -> Headers:
@@ -117,47 +120,25 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
 
         form = unusual.form(head)
     ei_class, order, ehdr, phdr = form
-    bits, machine = 32 * ei_class, 0
-
-    def bad(what: str, field: str, offset: int) -> BadElf:
-        return BadElf(what, field, offset, bits, machine)
-
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
+    bits, size = 32 * ei_class, phdr.size
     odd = None
     if not is_usual or e_version != 1:
         from ocidiet.elf import unusual
 
-        odd = unusual.odd(head, e_version, machine, bad)
-    if e_type not in (ET_EXEC, ET_DYN):
-        raise bad(f"neither a program nor a shared object: type {e_type}", "e_type", 16)
-    if phentsize != phdr.size:
-        raise bad(f"program header size {phentsize}, not {phdr.size}", "e_phentsize", ehdr.size - 10)
-    if phnum == PN_XNUM:
-        at, fmt = _SH_INFO[ei_class]
-        raw = pread(4, shoff + at) if shoff + at < size_bytes else b""
-        if len(raw) < 4:
-            raise bad("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40)
-        phnum = struct_of(order + fmt).unpack(raw)[0]
-    if not phnum:
-        raise bad("no program headers", "e_phnum", ehdr.size - 8)
-    if phnum > MAX_PHNUM:
-        raise bad(f"{phnum} program headers, more than {MAX_PHNUM}", "e_phnum", ehdr.size - 8)
+        odd = unusual.odd(head, e_version, machine)
+    if e_type not in _LOADED_TYPES:
+        raise BadElf(f"neither a program nor a shared object: type {e_type}", "e_type", 16, bits, machine)
+    if phentsize != size:
+        what = f"program header size {phentsize}, not {size}"
+        raise BadElf(what, "e_phentsize", ehdr.size - 10, bits, machine)
+    if not 0 < phnum <= MAX_PHNUM:
+        from ocidiet.elf import unusual
 
-    def span(offset: int, length: int, what: str, field: str, at: int) -> bytes:
-        end = offset + length
-        if end > size_bytes:
-            raise bad(f"{what} outside the file", field, at)
-        if end <= len(head):
-            return head[offset:end]
-        data = pread(length, offset)
-        if len(data) < length:
-            raise bad(f"{what} outside the file", field, at)
-        return data
-
-    size = phdr.size
-    table = head[phoff : phoff + phnum * size]
-    if len(table) < phnum * size:
-        table = span(phoff, phnum * size, "program headers", "e_phoff", 28 if ei_class == 1 else 32)
+        phnum = unusual.phnum(pread, size_bytes, form, machine, shoff, phnum)
+    table = _within(pread, size_bytes, head, phoff, phnum * size)
+    if table is None:
+        raise BadElf("program headers outside the file", "e_phoff", 28 if bits == 32 else 32, bits, machine)
     interp = dynamic = None
     loads = []
     notes: tuple[bytes, ...] = ()
@@ -169,24 +150,39 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
             continue
         if p_type == PT_LOAD:
             if filesz and (vaddr - offset) & 0xFFF:
-                raise bad("segment's address and offset differ within a page", "PT_LOAD p_offset", here)
+                what = "segment's address and offset differ within a page"
+                raise BadElf(what, "PT_LOAD p_offset", here, bits, machine)
             loads.append((vaddr, offset, filesz))
+        # All together: each of many program headers may name the same bytes.
+        elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
+            end = offset + filesz
+            if end > len(head) or head.find(b"FDO\0", offset, end) >= 0:
+                data = _within(pread, size_bytes, head, offset, filesz) or b""
+                notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
         elif p_type == PT_DYNAMIC:
             dynamic = (offset, filesz, vaddr, here)
         elif p_type == PT_INTERP and interp is None:
             if filesz > MAX_INTERP_BYTES:
-                raise bad(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", here)
-            text = span(offset, filesz, "interpreter name", "PT_INTERP p_offset", here)
-            if b"\0" not in text or text[:1] == b"\0":
-                raise bad("interpreter name empty or without end", "PT_INTERP", offset)
-            interp = os.fsdecode(text[: text.index(0)])
-        # All together: each of many program headers may name the same bytes.
-        elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
-            end = offset + filesz
-            data = head[offset:end] if end <= len(head) else pread(filesz, offset) if end <= size_bytes else b""
-            if b"FDO\0" in data:
-                notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
-    return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, span, bad))
+                raise BadElf(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", here, bits, machine)
+            text = _within(pread, size_bytes, head, offset, filesz)
+            if text is None:
+                raise BadElf("interpreter name outside the file", "PT_INTERP p_offset", here, bits, machine)
+            name, ends, _ = text.partition(b"\0")
+            if not ends or not name:
+                raise BadElf("interpreter name empty or without end", "PT_INTERP", offset, bits, machine)
+            interp = os.fsdecode(name)
+    return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, head))
+
+
+def _within(pread: Pread, size_bytes: int, head: bytes, offset: int, length: int) -> bytes | None:
+    """So many bytes of the file, whose first are `head`; None unless all are inside it."""
+    end = offset + length
+    if end <= len(head):
+        return head[offset:end]
+    if end > size_bytes:
+        return None
+    data = pread(length, offset)
+    return data if len(data) == length else None
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -200,44 +196,33 @@ def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
             yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
 
 
-def dynamic(size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def dynamic(pread: Pread, size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The dynamic section up to DT_NULL: each entry's d_tag, and its d_val."""
     assert read.dynamic is not None
     offset, filesz, vaddr, at = read.dynamic
     entry_bytes, word = _DYN[read.ei_class]
-    count = min(filesz, max(size_bytes - offset, 0)) // entry_bytes
-    if not count or offset > size_bytes:
+    count = (filesz if offset + filesz <= size_bytes else max(size_bytes - offset, 0)) // entry_bytes
+    if not count:
         raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if count * entry_bytes > MAX_DYNAMIC_BYTES:
         raise read.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
     if file_offset(read.loads, vaddr, size_bytes) != offset:
         raise read.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
-    data = read.span(offset, count * entry_bytes, "dynamic section", "PT_DYNAMIC p_offset", at)
+    data = _within(pread, size_bytes, read.head, offset, count * entry_bytes)
+    if data is None:
+        raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
     if count > MAX_TAGS:
-        data = data[: _end_of_many(data, struct.Struct(f"{read.order}2{word}"), offset, read.bad)]
-    words = struct.unpack(f"{read.order}{len(data) // entry_bytes * 2}{word}", data)
+        from ocidiet.elf import unusual
+
+        data = data[: unusual.end_of_many(data, struct.Struct(f"{read.order}2{word}"), offset, read)]
+        count = len(data) // entry_bytes
+    words = struct.unpack(f"{read.order}{2 * count}{word}", data)
     tags = words[::2]
     try:
         end = tags.index(DT_NULL)
     except ValueError:
         raise read.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset) from None
     return tags[:end], words[1 : 2 * end : 2]
-
-
-def _end_of_many(data: bytes, entry: struct.Struct, offset: int, bad: Callable[[str, str, int], BadElf]) -> int:
-    """How many bytes of a long dynamic section there are to read; bounded before they are kept."""
-    kinds: set[int] = set()
-    names = 0
-    for number, (tag, _) in enumerate(entry.iter_unpack(data)):
-        if tag == DT_NULL:
-            return (number + 1) * entry.size
-        kinds.add(tag)
-        names += tag in (DT_NEEDED, *_FILTERS)
-        if len(kinds) > MAX_TAGS or number - names > MAX_NEEDED:
-            raise bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
-        if names > MAX_NEEDED:
-            raise bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
-    return len(data)
 
 
 def parse(pread: Pread, size_bytes: int) -> ElfFacts:
@@ -247,73 +232,65 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
     lies outside the file.
     """
     read = headers(pread, size_bytes)
-    ei_class, order, e_type, machine, e_flags, interp, segment, loads, notes, odd, span, bad = read
+    ei_class, order, e_type, machine, e_flags, interp, segment, loads, notes, odd, head = read
     bits, little = 32 * ei_class, order == "<"
     if segment is None:
         return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, e_flags)
-    offset = segment[0]
-    tags, values = dynamic(size_bytes, read)
+    tags, values = dynamic(pread, size_bytes, read)
     single = dict(zip(tags, values, strict=True))
     count = tags.count(DT_NEEDED)
     needed = values[:count]
     if tags[:count].count(DT_NEEDED) < count:  # linkers put them first
         needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
+    wanted = [*needed]
+    for tag in _TEXTS:
+        if tag in single:
+            wanted.append(single[tag])
     filters: list[tuple[int, int, int]] = []
     if DT_AUXILIARY in single or DT_FILTER in single:
         position = 0
         for tag, value in zip(tags, values, strict=True):
             if tag in _FILTERS:
                 filters.append((value, tag, position))
+                wanted.append(value)
             position += tag == DT_NEEDED
     if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
         raise odd
 
-    texts = [*map(single.get, _TEXTS)]
-    wanted = [*needed, *[at for at in texts if at is not None], *[row[0] for row in filters]]
     strtab = file_offset(loads, single.get(DT_STRTAB, -1), size_bytes)
     names: dict[int, str] = {}
     strings: bytes | None = b""
     if wanted:
         if strtab is None:
-            raise bad("string table outside the file", "DT_STRTAB", offset)
+            raise read.bad("string table outside the file", "DT_STRTAB", segment[0])
         strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
-        low, top = min(wanted), max(wanted)
-        if top >= strsz:
-            raise bad("name outside the string table", "DT_STRSZ", offset)
-        if strsz <= _SMALL_STRTAB_BYTES:
-            low, high = 0, strsz
-        else:
+        low, high = 0, strsz
+        if strsz > _SMALL_STRTAB_BYTES:
             # Linkers put these names together at one end of the table: one read of their span.
-            high = min(top + _USUAL_STRING_BYTES, strsz)
-            if high - low > _MAX_SPAN_BYTES:
-                high = low
-        text = span(strtab + low, high - low, "string table", "DT_STRTAB", offset)
+            low, high = min(wanted), min(max(wanted) + _USUAL_STRING_BYTES, strsz)
+            if not 0 <= high - low <= _MAX_SPAN_BYTES:
+                low = high = 0
+        text = _within(pread, size_bytes, head, strtab + low, high - low)
+        if text is None:
+            raise read.bad("string table outside the file", "DT_STRTAB", segment[0])
         strings = text if high - low == strsz else None
-        budget = MAX_DYNAMIC_BYTES
-        for value in wanted:
-            if value in names:
-                continue
-            at = value - low
-            end = text.find(b"\0", at, at + MAX_STRING_BYTES)
-            raw = text[at:end]
-            if end < 0:
-                raw, rest, _ = pread(_USUAL_NAME_BYTES, strtab + value).partition(b"\0")
-                if not rest:
-                    raw, rest, _ = pread(MAX_STRING_BYTES, strtab + value).partition(b"\0")
-                if not rest:
-                    raise bad("name without end", "DT_STRTAB", strtab + value)
-            # Many names may end in one: more bytes than the file has.
-            budget -= len(raw)
-            if budget < 0:
-                raise bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
-            names[value] = raw.decode() if raw.isascii() else os.fsdecode(raw)
+        try:
+            if len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
+                raise ValueError
+            plain = text.decode("ascii")
+            for at in wanted:
+                names[at] = plain[at - low : plain.index("\0", at - low)]
+        except ValueError:
+            from ocidiet.elf import unusual
+
+            names = unusual.names(pread, read, wanted, strtab, strsz)
     tables: tuple[int, ...] = ()
     if DT_VERNEED in single or DT_VERDEF in single:
         tables = (0, 0) if strtab is None else (strtab, single.get(DT_STRSZ, 0))
-        for tag, number in ((DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
+        for tag, number in _VERSION_TABLES:
             there = file_offset(loads, single[tag], size_bytes) if tag in single else None
             tables += (0, 0) if there is None else (there, single.get(number, 0))
-    soname, rpath, runpath, audit, depaudit = map(names.get, texts)  # type: ignore[arg-type]
+    soname, rpath, runpath, audit, depaudit = map(names.get, map(single.get, _TEXTS))  # type: ignore[arg-type]
     return ElfFacts._make(
         (
             bits,
@@ -321,7 +298,7 @@ def parse(pread: Pread, size_bytes: int) -> ElfFacts:
             machine,
             True,
             interp,
-            tuple(map(names.__getitem__, needed)),
+            tuple([names[at] for at in needed]),
             soname,
             rpath,
             runpath,

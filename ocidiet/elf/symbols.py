@@ -73,7 +73,7 @@ def _table(pread: Pread, size_bytes: int, defined_too: bool) -> _Table:
     read = headers(pread, size_bytes)
     if read.dynamic is None:
         return _Table([], 0, 0)
-    single = dict(zip(*dynamic(size_bytes, read), strict=True))
+    single = dict(zip(*dynamic(pread, size_bytes, read), strict=True))
     strtab, symtab, gnu_hash, sysv_hash = [
         file_offset(read.loads, single.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
     ]
@@ -99,7 +99,7 @@ def asker(pread: Pread, size_bytes: int, version: int) -> str:
     """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `parse`."""
     table = _table(pread, size_bytes, defined_too=False)
     read = headers(pread, size_bytes)
-    single = dict(zip(*dynamic(size_bytes, read), strict=True))
+    single = dict(zip(*dynamic(pread, size_bytes, read), strict=True))
     versym = file_offset(read.loads, single.get(DT_VERSYM, -1), size_bytes)
     data = b"" if versym is None else pread(2 * len(table.symbols), versym)
     numbers = struct_of(read.order + "H").iter_unpack(data[: len(data) // 2 * 2])

@@ -188,6 +188,7 @@ Wrong = dict[str, "int | str"]
         ({"PT_INTERP p_filesz": 5}, "interpreter name empty or without end", "PT_INTERP", "interpreter"),
         ({"PT_INTERP p_filesz": 4096}, *OUTSIDE_FILE["PT_INTERP p_offset"]),
         ({"PT_INTERP p_filesz": 4097}, "interpreter name of 4097 bytes", "PT_INTERP p_filesz", "PT_INTERP"),
+        ({"PT_INTERP p_filesz": 0, "PT_INTERP p_offset": FAR}, *OUTSIDE_FILE["PT_INTERP p_offset"]),
         ({"PT_INTERP p_filesz": LAST}, "interpreter name of {last} bytes", "PT_INTERP p_filesz", "PT_INTERP"),
         ({"PT_INTERP p_offset": "dynamic-1"}, "interpreter name empty or without end", "PT_INTERP", "dynamic-1"),
         ({"PT_DYNAMIC p_offset": 0}, *NOT_MAPPED_THERE),
@@ -343,6 +344,7 @@ def large(rows: list[tuple[int, int]], strings: bytes) -> bytes:
             16,
             id="each name within its bound ends another",
         ),
+        pytest.param(large([(1, 2**40)], b"x" * 9000 + b"\0"), "name outside", 0.1, id="a name far behind all others"),
         pytest.param(
             large([(2**32 + n, 2**64 - n) for n in range(1, 260000)], b"\0"), "more than 1024 kinds", 5, id="tags"
         ),
