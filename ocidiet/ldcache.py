@@ -17,9 +17,8 @@ _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _OLD_HEADER = "12sI"
 _NEW_HEADER = "20sIIB3xI12x"
-_NEW_ENTRY = "iIIIQ"
-# The words of an entry: flags, name, path; and then an unused one and the two of hwcap.
-_OLD_WORDS, _NEW_WORDS = 3, 6
+# Flags, name, path; and then an unused word and hwcap.
+_OLD_ENTRY, _NEW_ENTRY = "III", "IIIIQ"
 _MAX_NAME_BYTES = 256  # NAME_MAX, and the NUL behind it
 _ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
@@ -75,7 +74,7 @@ class Cache:
         self._order = "<" if little_endian else ">"
         self._strings = b""
         self._rows = b""
-        self._row = struct.Struct(f"{self._order}{_NEW_WORDS}I")
+        self._row = struct.Struct(self._order + _NEW_ENTRY)
         self._extension = 0
         self._was_asked = False
         self._first: dict[bytes, int] | None = None
@@ -89,13 +88,14 @@ class Cache:
         if data.startswith(_OLD_MAGIC):
             header = struct.Struct(order + _OLD_HEADER)
             count = header.unpack_from(data)[1]
-            end = header.size + count * 4 * _OLD_WORDS
+            row = struct.Struct(order + _OLD_ENTRY)
+            end = header.size + count * row.size
             start = (end + 7) // 8 * 8
             if not data.startswith(_NEW_MAGIC, start):
                 if end <= len(data):
                     self._strings = data[end:]
                     self._rows = data[header.size : end]
-                    self._row = struct.Struct(f"{order}{_OLD_WORDS}I")
+                    self._row = row
                 return
         if not data.startswith(_NEW_MAGIC, start):
             return
@@ -146,9 +146,8 @@ class Cache:
             if flags not in wanted or end < 0:
                 continue
             level: str | None = ""
-            if any(more[1:]):
-                low, high = more[1:] if self._order == "<" else more[:0:-1]
-                level = self._level(high << 32 | low)
+            if more and more[1]:
+                level = self._level(more[1])
             if level is not None:
                 found.append((level, os.fsdecode(strings[value:end])))
         return found
@@ -166,10 +165,9 @@ class Cache:
             if at is None:
                 at = next((number * size for number, key in keys if strings.startswith(name, key)), len(self._rows))
             return at
-        self._first = {}
-        for number, key in keys:
-            end = strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1
-            self._first.setdefault(strings[key : max(key, end)], number * size)
+        names = [strings[key : strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1] for _, key in keys]
+        # The first of a name is the last to be entered.
+        self._first = dict(zip(reversed(names), range((len(names) - 1) * size, -1, -size), strict=True))
         return self._first.get(name, len(self._rows))
 
     def _of_one(self, name: bytes) -> int | None:

@@ -24,6 +24,7 @@ __all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root"
 
 MAX_LINKS = 40
 _MAX_PATH_BYTES = 4095  # PATH_MAX counts the NUL behind it
+_THERE = ("file", "link")
 
 
 class Root:
@@ -47,6 +48,12 @@ class Root:
         """What stands at `path`, whose directory holds no link."""
         raise NotImplementedError
 
+    def link(self, path: str) -> str:
+        """The text of the link at `path`, whose directory holds no link, if it is cheaper to learn than by `look`;
+        else ""."""
+        del path
+        return ""
+
     def list(self, path: str) -> Iterator[str]:
         """The names in directory `path`, which holds no link, in byte order."""
         raise NotImplementedError
@@ -68,18 +75,18 @@ class Root:
     def use_one(self, path: str) -> None:
         """As `use`, of the file or link at `path`, whose directory holds no link."""
 
-    def walk(self, path: str, renewed: bool = False) -> Walk:
+    def walk(self, path: str, renewed: bool = False, linked: bool = False) -> Walk:
         """Absolute `path` followed to its end, once; what it meets is in the answer, nothing is raised.
 
         `renewed` tells of a file that has a new mtime whenever it changes: while it exists, its
-        directory is not an input.
+        directory is not an input. `linked` tells that most likely a link is there: no more than a matter of speed.
         """
         walk = self._walks.get(path)
         if walk is None or renewed:
-            walk = self._walks[path] = self._follow(path, renewed)
+            walk = self._walks[path] = self._follow(path, renewed, linked)
         return walk
 
-    def _follow(self, path: str, renewed: bool) -> Walk:
+    def _follow(self, path: str, renewed: bool, linked: bool) -> Walk:
         asked, links = path, 0
         hops: tuple[Hop, ...] = ()
         if len(path) > _MAX_PATH_BYTES // 4 and len(os.fsencode(path)) > _MAX_PATH_BYTES:
@@ -96,8 +103,12 @@ class Root:
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
                 base = self._bases[parent] = above.real.rstrip("/")
             here = f"{base}/{name}"
-            kind, target, file, reason = self.look(here)
-            if base not in self._searched and (not renewed or file is None):
+            target = self.link(here) if linked else ""
+            if target:
+                kind, linked = "link", False
+            else:
+                kind, target, file, reason = self.look(here)
+            if base not in self._searched and not (renewed and kind in _THERE):
                 self._searched.add(base)
                 self.searched(base or "/")
             if kind != "link":
@@ -185,6 +196,9 @@ class DiskRoot(Root):
         if look.kind == "absent" and path in self._mount_points:
             return Look("dir")
         return look
+
+    def link(self, path: str) -> str:
+        return "" if self._prefix else self._record.link(HostPath(path))
 
     def searched(self, directory: str) -> None:
         host = self.host_path(directory)

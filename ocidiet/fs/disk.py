@@ -5,7 +5,6 @@ A file is known by its `Identity` from the first look on: one that differs later
 
 from __future__ import annotations
 
-import _stat as stat
 import errno
 
 from ocidiet.errors import InputChanged, InputError
@@ -29,6 +28,8 @@ REASONS = {
     "loop": "too many levels of symbolic links",
 }
 _HEAD_BYTES = 4096
+# inode(7); the module `stat` is an import more.
+_S_IFMT, _S_IFDIR, _S_IFREG, _S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied", errno.ELOOP: "loop"}
 
@@ -111,7 +112,8 @@ class OpenFile:
     def check(self) -> None:
         """Raise `InputChanged` unless the file is still in the state first seen."""
         there = self.file.container or self.file
-        if identity(os.fstat(self.fd)) != there.identity:
+        st = os.fstat(self.fd)
+        if (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns) != there.identity:
             raise InputChanged(there.path)
 
     def pread(self, size_bytes: int, offset: int) -> bytes:
@@ -164,7 +166,7 @@ class Look(NamedTuple):
     target: str = ""
     """A link's text."""
     file: File | None = None
-    """For the kinds `file` and `link`: what was looked at."""
+    """For the kind `file`."""
     reason: str = ""
     """Why there is no file, where `REASONS` does not tell of the kind."""
 
@@ -184,7 +186,7 @@ class Record:
         """`build_tree` is a real path: no searched directory at or below it enters the trace, unless
         it is a sysroot's."""
         self.build_tree = build_tree
-        self._seen: dict[HostPath, Identity | None] = {}
+        self._seen: dict[HostPath, Identity | str | None] = {}  # a link is known by its text
         self._read: dict[HostPath, None] = {}
         self._listed: dict[HostPath, None] = {}
         self._trees: set[HostPath] = set()
@@ -192,16 +194,17 @@ class Record:
 
     def look(self, path: HostPath, held: Held | None = None) -> Look:
         """lstat(2) and, for a link, readlink(2); with `held`, inside its root."""
-        at: int | None = None
-        name: str = path
         try:
-            if held is not None:
+            if held is None:
+                st = os.lstat(path)
+                sort = st.st_mode & _S_IFMT
+                target = os.readlink(path) if sort == _S_IFLNK else ""
+            else:
                 directory, _, name = path.rpartition("/")
                 at = held.fd(directory)
-            st = os.lstat(name, dir_fd=at)
-            mode = st.st_mode
-            is_link = stat.S_ISLNK(mode)
-            target = os.readlink(name, dir_fd=at) if is_link else ""
+                st = os.lstat(name, dir_fd=at)
+                sort = st.st_mode & _S_IFMT
+                target = os.readlink(name, dir_fd=at) if sort == _S_IFLNK else ""
         except ValueError:
             # A name with a zero byte in it, which a damaged file can spell.
             return Look("absent")
@@ -212,12 +215,23 @@ class Record:
             if kind == "absent":
                 self._seen[path] = None
             return Look(kind, reason="" if kind in REASONS else (error.strerror or "").lower())
-        if not is_link and not stat.S_ISREG(mode):
-            return Look("dir" if stat.S_ISDIR(mode) else "special")
-        root = held.root if held is not None else ""
-        state = self._seen[path] = identity(st)
-        file = File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
-        return Look._make(("link" if is_link else "file", target, file, ""))
+        if sort == _S_IFREG:
+            mode, root = st.st_mode, held.root if held is not None else ""
+            state = self._seen[path] = identity(st)
+            file = File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
+            return Look._make(("file", "", file, ""))
+        if sort == _S_IFLNK:
+            self._seen[path] = target
+            return Look._make(("link", target, None, ""))
+        return Look("dir" if sort == _S_IFDIR else "special")
+
+    def link(self, path: HostPath) -> str:
+        """readlink(2) alone: the text of a link; "" for all else, of which nothing is known then."""
+        try:
+            target = self._seen[path] = os.readlink(path)
+        except (OSError, ValueError):
+            return ""
+        return target
 
     def open(self, path: HostPath) -> tuple[File, bytes]:
         """The file at the end of `path`, through whatever links: an input. With its first bytes.
@@ -228,8 +242,9 @@ class Record:
             fd = os.open(path, THROUGH_FLAGS)
             try:
                 st = os.fstat(fd)
-                if not stat.S_ISREG(st.st_mode):
-                    raise InputError(path, REASONS["dir" if stat.S_ISDIR(st.st_mode) else "special"])
+                sort = st.st_mode & _S_IFMT
+                if sort != _S_IFREG:
+                    raise InputError(path, REASONS["dir" if sort == _S_IFDIR else "special"])
                 head = os.pread(fd, _HEAD_BYTES, 0)
             finally:
                 os.close(fd)
@@ -282,11 +297,12 @@ class Record:
         for file in self._opened.values():
             OpenFile(file).__exit__()
         for path, was in self._seen.items():
+            now: Identity | str | None
             try:
-                now = identity(os.lstat(path))
+                now = os.readlink(path) if isinstance(was, str) else identity(os.lstat(path))
             except OSError as error:
                 now = None
-                if was is None or error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                if was is None or error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):
                     continue
             if now != was:
                 if was is None:

@@ -118,7 +118,9 @@ class Glibc:
         # the loader's own machine: what is not has no such loader, or is not loaded.
         self._plain: dict[str, dict[str, Object]] = {}
         self._in_vain: dict[tuple[str, str], Lookup] = {}
-        self._subdirs: dict[tuple[str, str, int, int], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._subdirs: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        # The directories of a path list, each with its text: by the list's text and the origin in it.
+        self._listed: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     # What a loaded object serves ----------------------------------------------------------------
 
@@ -152,18 +154,15 @@ class Glibc:
         whose own path lists have no part in it."""
         known = self.known(by, level)
         if known is None or "/" in name:
-            lookup = self.lookup(name, by, main, level)
-            return lookup.found or lookup
-        if name in known:
-            return known[name]
-        vain = self._in_vain.get((name, level))
-        if vain is None:
-            lookup = self.lookup(name, by, main, level)
-            if lookup.found is not None:
-                known[name] = lookup.found
-                return lookup.found
-            vain = self._in_vain[name, level] = lookup
-        return Lookup(name, by, vain.probes, None)
+            return self._find(name, by, main, level)
+        found: Object | Lookup | None = known.get(name) or self._in_vain.get((name, level))
+        if found is None:
+            found = self._find(name, by, main, level)
+            if isinstance(found, Lookup):
+                self._in_vain[name, level] = found
+            else:
+                known[name] = found
+        return Lookup(name, by, found.probes, None) if isinstance(found, Lookup) else found
 
     def known(self, by: Object, level: str) -> dict[str, Object] | None:
         """What was found for all whose own path lists have no part in it; None if `by` is none of them."""
@@ -177,6 +176,10 @@ class Glibc:
     def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best
         subdirectory of glibc-hwcaps is `level`; "" is the baseline."""
+        found = self._find(name, by, main, level)
+        return found if isinstance(found, Lookup) else Lookup(name, by, found.probes, found)
+
+    def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
         better: dict[str, None] = {}
         tried: list[Probe] = []
         ended: tuple[str, int] = ("", 0)
@@ -187,13 +190,16 @@ class Glibc:
                 continue
             if ended == (rule, id(owner)):
                 continue
-            walk = self._root.walk(path)
+            # ldconfig makes a link for nearly each.
+            walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
                 probes = (*tried, Probe._make((path, rule, "found")))
                 reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                more = (inherited(by), subdir, tuple(better), reached_by, probes)
-                return Lookup._make((name, by, probes, Object._make((name, walk, taken, rule, item, owner, *more))))
+                above = inherited(by)
+                return Object._make(
+                    (name, walk, taken, rule, item, owner, above, subdir, tuple(better), reached_by, probes)
+                )
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
@@ -212,13 +218,16 @@ class Glibc:
         if facts.runpath is None:
             owner = inherited(by)
             while owner is not None:
-                for directory, how in self._items(owner.facts.rpath or "", Rule.RPATH, owner):
-                    yield from self._in(directory, name, how, owner.facts, level, better)
+                if owner.facts.rpath:
+                    for directory, how in self._items(owner.facts.rpath, Rule.RPATH, owner):
+                        yield from self._in(directory, name, how, owner.facts, level, better)
                 owner = owner.rpath_next
-        for directory, how in self._items(self._library_path, Rule.LIBRARY_PATH, main):
-            yield from self._in(directory, name, how, main.facts, level, better)
-        for directory, how in self._items(facts.runpath or "", Rule.RUNPATH, by):
-            yield from self._in(directory, name, how, facts, level, better)
+        if self._library_path:
+            for directory, how in self._items(self._library_path, Rule.LIBRARY_PATH, main):
+                yield from self._in(directory, name, how, main.facts, level, better)
+        if facts.runpath:
+            for directory, how in self._items(facts.runpath, Rule.RUNPATH, by):
+                yield from self._in(directory, name, how, facts, level, better)
         no_defaults = bool(facts.flags_1 & DF_1_NODEFLIB)
         path, subdir = self._cached(name, facts, level, better)
         if path and not (no_defaults and path.startswith(tuple(f"{known}/" for known in self.default_dirs))):
@@ -250,24 +259,26 @@ class Glibc:
 
     def _items(self, text: str, rule: str, owner: Object) -> list[Candidate]:
         """The directories of a path list."""
-        if not text:
-            return []
-        values = self._tokens(owner) if "$" in text else {}
-        return [(self._from_cwd(expand(item, values)).rstrip("/"), (rule, item, owner, "")) for item in text.split(":")]
+        beside = origin(owner) if "$" in text else ""
+        listed = self._listed.get((text, beside))
+        if listed is None:
+            values = self._tokens(owner) if beside else {}
+            listed = [(self._from_cwd(expand(item, values)).rstrip("/"), item) for item in text.split(":")]
+            self._listed[text, beside] = listed
+        return [(directory, (rule, item, owner, "")) for directory, item in listed]
 
     def _in(
         self, directory: str, name: str, how: How, facts: ElfFacts, level: str, better: dict[str, None]
     ) -> list[Candidate]:
         """The places in one directory: its active subdirectories, as far as they exist, and itself."""
         subdirs, met = self._below(directory, facts, level)
-        for one in met:
-            better[one] = None
-        places = [(f"{directory}/{subdir}/{name}", (*how[:3], subdir)) for subdir in subdirs] if subdirs else []
-        return [*places, (f"{directory}/{name}", how)]
+        if met:
+            better.update(dict.fromkeys(met))
+        last = (f"{directory}/{name}", how)
+        return [*((f"{directory}/{one}/{name}", (*how[:3], one)) for one in subdirs), last] if subdirs else [last]
 
     def _below(self, directory: str, facts: ElfFacts, level: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        key = (directory, level, facts.machine, facts.bits)
-        known = self._subdirs.get(key)
+        known = self._subdirs.get((directory, level))
         if known is None:
             levels = self.levels(facts)
             is_there = self._is_directory(directory)
@@ -284,7 +295,7 @@ class Glibc:
                 for one in self._legacy
                 if one.partition("/")[0] in tops and self._is_directory(f"{directory}/{one}")
             ]
-            known = self._subdirs[key] = (tuple(subdirs), met)
+            known = self._subdirs[directory, level] = (tuple(subdirs), met)
         return known
 
     def _is_directory(self, path: str) -> bool:
