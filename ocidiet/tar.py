@@ -8,7 +8,7 @@ two zero blocks and is padded to GNU tar's record of 10,240 bytes. Bytes leave i
 
 from __future__ import annotations
 
-from ocidiet.fs import OpenFile
+from ocidiet.fs import OpenFile, aligned
 from ocidiet.model import TYPE_CHECKING
 from ocidiet.system import os, struct
 
@@ -42,8 +42,7 @@ def write(tree: Tree, mtime_s: int, out: Writable) -> None:
     headers = [header(entry, mtime_s) for entry in tree.entries]
     total = sum(map(len, headers)) + sum(_padded(entry.size_bytes, BLOCK_BYTES) for entry in tree.entries)
     out.reserve(_padded(total + 2 * BLOCK_BYTES, RECORD_BYTES))
-    # A fresh page costs as much as copying into it: a small archive gets a small buffer.
-    stream = _Stream(out, _BUFFER_BYTES if total > 4 * _BUFFER_BYTES else _BUFFER_BYTES // 8)
+    stream = _Stream(out, total > 4 * _BUFFER_BYTES)
     held = None
     for entry, blocks in zip(tree.entries, headers, strict=True):
         stream.put(blocks)
@@ -127,9 +126,10 @@ def _pax_record(key: bytes, value: bytes) -> bytes:
 
 
 class _Stream:
-    def __init__(self, out: Writable, buffer_bytes: int) -> None:
+    def __init__(self, out: Writable, large: bool) -> None:
         self._out = out
-        self._buffers = [memoryview(bytearray(buffer_bytes)) for _ in range(1 + out.held)]
+        # A fresh page costs as much as copying into it: a small archive gets a small buffer.
+        self._buffers = [aligned(_BUFFER_BYTES) if large else memoryview(bytearray(_BUFFER_BYTES // 8))]
         self._buffer = self._buffers[0]
         self._used = 0
         self._total = 0
@@ -162,6 +162,8 @@ class _Stream:
         self._used += count
         if self._used == len(self._buffer):
             self._out.write(self._buffer)
-            self._buffers.append(self._buffers.pop(0))
-            self._buffer = self._buffers[0]
+            # Made when it is needed: the first is worked on meanwhile.
+            fresh = len(self._buffers) <= self._out.held
+            self._buffers.append(aligned(self._used) if fresh else self._buffers.pop(0))
+            self._buffer = self._buffers[-1]
             self._used = 0

@@ -7,7 +7,7 @@ from ocidiet.commit.blobs import HashingWriter, Rewritable, Store
 from ocidiet.commit.layers import Layers, key
 from ocidiet.commit.state import SUFFIX, Basis, State, of_entries
 from ocidiet.errors import InputError, OcidietError
-from ocidiet.fs import OpenFile
+from ocidiet.fs import OpenFile, aligned
 from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Notice, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer
 
@@ -59,7 +59,7 @@ def copied(stored: Stored | Blob, writer: HashingWriter) -> None:
     it."""
     rest = stored.file.identity.size_bytes
     writer.reserve(rest)
-    buffers = [memoryview(bytearray(_BUFFER_BYTES)) for _ in range(1 + writer.held)]
+    buffers = [aligned(_BUFFER_BYTES) for _ in range(1 + writer.held)]
     with OpenFile(stored.file) as source:
         while rest:
             count = source.readv(buffers[0][:rest])

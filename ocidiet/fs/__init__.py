@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import errno
 
-from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record, made
+from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record, aligned, made
 from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
 from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root", "made"]
+__all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root", "aligned", "made"]
 
 MAX_LINKS = 40
 _MAX_PATH_BYTES = 4095  # PATH_MAX counts the NUL behind it

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import mmap
 import os
 import resource
 import socket
@@ -349,6 +351,14 @@ def test_open_file_reads_what_is_there(tmp_path: Path) -> None:
         assert (opened.readv(buffer), bytes(buffer[:4])) == (4, b"1234")
         with pytest.raises(InputChanged, match="became shorter"):
             opened.readv(buffer)
+
+
+def test_a_buffer_of_a_payload_begins_with_a_page() -> None:
+    buffers = [fs.aligned(1 << 20) for _ in range(3)]
+    starts = [ctypes.addressof(ctypes.c_char.from_buffer(buffer)) for buffer in buffers]
+    assert [(len(buffer), start % mmap.PAGESIZE) for buffer, start in zip(buffers, starts, strict=True)] == [
+        (1 << 20, 0)
+    ] * 3
 
 
 def looked(path: Path) -> File:
