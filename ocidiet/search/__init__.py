@@ -42,6 +42,9 @@ __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders
 
 # Loaders and caches have less than half of it; debugging symbols stand behind what is looked for.
 MAX_LOADER_BYTES = 2 << 20
+# Without these symbols, what is looked for stands in a loader's last 32 to 84 KiB, behind the code.
+END_BYTES = 96 << 10
+_MARGIN_BYTES = 4096
 LD_SO_CACHE = "/etc/ld.so.cache"
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"
@@ -86,12 +89,16 @@ class Loaders:
         facts = interp.facts
         known = self._files.abouts.get(interp.file.identity)
         if known is None:
-            content = self.content(interp.walk)
-            if _banner(content) < 0 and b"/etc/ld-musl-" in content:
-                from ocidiet.search.musl import Musl
+            of = (facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
+            end = self.content(interp.walk, END_BYTES)
+            known = about(end, *of)
+            if not is_told(known, end):
+                content = self.content(interp.walk)
+                if _banner(content) < 0 and b"/etc/ld-musl-" in content:
+                    from ocidiet.search.musl import Musl
 
-                return Musl(self._root, self._search, self._files, interp, content, self.content)
-            known = about(content, facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
+                    return Musl(self._root, self._search, self._files, interp, content, self.content)
+                known = about(content, *of)
             self._files.abouts[interp.file.identity] = known
         cache = self._caches.get(facts.little_endian)
         if cache is None:
@@ -127,13 +134,15 @@ class Loaders:
         names, walk = self._preloaded
         return names, (Config(walk, main.name),) if walk.file is not None else ()
 
-    def content(self, walk: Walk) -> bytes:
-        """A loader's own file, whole; empty for what is no file."""
+    def content(self, walk: Walk, end_bytes: int | None = None) -> bytes:
+        """A loader's own file, whole or the end of it; empty for what is no file."""
         if walk.file is None:
             return b""
         self._root.use(walk)
         with OpenFile(walk.file) as opened:
-            return opened.pread(min(walk.file.identity.size_bytes, MAX_LOADER_BYTES), 0)
+            size_bytes = min(walk.file.identity.size_bytes, MAX_LOADER_BYTES)
+            start = 0 if end_bytes is None else max(size_bytes - end_bytes, 0)
+            return opened.pread(size_bytes - start, start)
 
 
 class About(NamedTuple):
@@ -158,6 +167,13 @@ def about(loader: bytes, machine: int, bits: int, directory: str, e_flags: int =
         lib = last
     legacy = _LEGACY.get((machine, bits), _LEGACY_OF_ALL) if _version(loader) < _LEGACY_ENDED else ()
     return About(found, lib, legacy, e_flags)
+
+
+def is_told(known: About, end: bytes) -> bool:
+    """Whether the whole loader tells what its `end` does: all stands there, and not where the end starts."""
+    run = "/\0".join(known.default_dirs[:2]).encode()
+    is_run = len(known.default_dirs) > 1 and end.find(run) > _MARGIN_BYTES
+    return is_run and _banner(end) >= 0 and known.lib.encode() + b"\0" in end
 
 
 def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:

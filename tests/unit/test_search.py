@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from ocidiet import elf
+from ocidiet.closure import Facts
 from ocidiet.errors import BadElf, OcidietError
-from ocidiet.fs import Look
+from ocidiet.fs import DiskRoot, Look, Record
 from ocidiet.ldcache import Cache
 from ocidiet.model import ElfFacts, File, HostPath, Lookup, Object, Probe, Rule, Search
-from ocidiet.search import About, about
+from ocidiet.search import END_BYTES, About, Loaders, about, is_told
 from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, tokens
 from tests.support import done, need
-from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, make
+from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, lay, make
 from tests.unit.test_ldcache import ELF_X86_64, new
 
 VALUES = {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}
@@ -101,6 +102,56 @@ def test_system_dirs_are_those_that_the_loader_tells() -> None:
     need(INTERP)
     told = re.findall(r'path\.system_dirs\[.*\]="(.*)/"', done([INTERP, "--list-diagnostics"]))
     assert about(Path(INTERP).read_bytes(), X86_64, 64, "/").default_dirs == tuple(told)
+
+
+RUN = b"\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0"
+BANNER = b"\0ld.so (GNU libc) release version 2.36.\n\0"
+LIB_TEXT = b"\0lib/x86_64-linux-gnu\0"
+ALL = RUN + LIB_TEXT + BANNER
+
+
+ENDS: dict[str, tuple[tuple[bytes | int, ...], bool]] = {
+    "end": ((200_000, ALL), True),
+    "early in the end": ((200_000, ALL, END_BYTES - 8192), True),
+    "front": ((100, ALL, 200_000), False),
+    "half in the end": ((200_000, ALL, END_BYTES - len(ALL) + 40), False),
+    "starts the end": ((200_000, ALL, END_BYTES - len(ALL)), False),
+    "banner elsewhere": ((100, BANNER, 200_000, RUN, LIB_TEXT), False),
+    "$LIB elsewhere": ((100, LIB_TEXT, 200_000, RUN, BANNER), False),
+    "directories elsewhere": ((100, RUN, 200_000, LIB_TEXT, BANNER), False),
+    "decoy": ((100, RUN, 200_000, LIB_TEXT, BANNER, b"/own/lib/\0"), False),
+    "small": ((8192, ALL), True),
+    "smallest": ((ALL,), False),
+}
+
+
+@pytest.mark.parametrize(("parts", "told"), ENDS.values(), ids=ENDS)
+def test_loader_is_read_whole_where_its_end_does_not_tell(
+    tmp_path: Path, parts: tuple[bytes | int, ...], told: bool
+) -> None:
+    data = b"".join([bytes([0xCC]) * part if isinstance(part, int) else part for part in parts])
+    data = make(soname="ld-linux-x86-64.so.2") + data
+    end = data[-END_BYTES:]
+    whole = about(data, X86_64, 64, "/own/lib")
+    assert is_told(about(end, X86_64, 64, "/own/lib"), end) == told
+    root = DiskRoot(lay(tmp_path, {"/own/lib/ld.so": data}), Record())
+    facts = Facts()
+    walk = root.walk("/own/lib/ld.so")
+    assert walk.file is not None
+    known = facts.ask(walk.file)
+    assert isinstance(known, ElfFacts)
+    loader = Loaders(root, Search(HostPath("/")), facts).of(Object("ld.so", walk, known, Rule.INTERP))
+    assert isinstance(loader, Glibc)
+    assert (loader.default_dirs, loader.lib) == (whole.default_dirs, whole.lib)
+
+
+def test_end_of_this_machine_s_loader_tells_all() -> None:
+    need(INTERP)
+    whole = Path(INTERP).read_bytes()
+    end = whole[-END_BYTES:]
+    known = about(end, X86_64, 64, "/")
+    assert is_told(known, end)
+    assert known == about(whole, X86_64, 64, "/")
 
 
 # Glibc.lookup: files of a fake root, and who asks for what ------------------------------------------
