@@ -38,14 +38,12 @@ LDD_SHORT, LDD_LONG = f"{LDD}, {SHORT}", f"{LDD}, {LONG}"
 CAT, TAR, TAR_1M, BY_HAND = "cat", "tar", "tar -b2048", "ldd, cp, tar"
 # Over an output that is already there.
 WHOLE_OVER, TAR_OVER = "ocidiet, replacing", "tar, replacing"
-LAYOUT, OPENSSL = "ocidiet --oci", "openssl dgst"
 PEERS = {
     RESOLVE: (START, LDD, LIBTREE, LDD_TENTH),
     RESOLVE_LONG: (RESOLVE_SHORT, LDD_LONG),
     WHOLE: (START, CAT, TAR, TAR_1M, BY_HAND),
     VERSION: (START,),
     WHOLE_OVER: (TAR_OVER,),
-    LAYOUT: (START, TAR, OPENSSL),
 }
 
 SMALL_FILE, LARGE_FILE = "10 MB file", "1 GiB file"
@@ -109,9 +107,6 @@ AIMS = {
         Gate("ffmpeg", WHOLE, TAR_1M, 1.7),
     ],
     "T4": [Gate("ffmpeg", WHOLE_OVER, TAR_OVER, 0.85)],
-    "O1": [Gate("ffmpeg", LAYOUT, OPENSSL, 1.1)],
-    "O2": [Gate("ffmpeg", LAYOUT, TAR, 0.85)],
-    "O3": [Gate("git", LAYOUT, START, 3.5)],
     "U1": [Gate("hello", VERSION, START, 1.3)],
     "M1": [Gate("memory", LARGEST, "", 14.0), Gate("memory", GROWTH, "", 1.0)],
 }
@@ -238,11 +233,6 @@ class Bench:
                 yield Command(name, [found, *options, program])
         yield Command(WHOLE, self.tool(self.out, program))
         yield Command(WHOLE_OVER, self.tool(self.kept, program))
-        main = [PYTHON, "-IS", str(self.work / "ocidiet" / "__main__.py")]
-        yield Command(LAYOUT, [*main, "--oci", str(self.out / "out.oci"), "-b", program])
-        openssl = which("openssl")
-        if openssl is not None:
-            yield Command(OPENSSL, [openssl, "dgst", "-sha256", *files])
         yield Command(CAT, [which("cat") or "/bin/cat", *files], image)
         tar = which("tar")
         if tar is not None:
