@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import fcntl
-import sys
 
 from ocidiet.commit import Output, failed, identity
 from ocidiet.commit.state import SUFFIX
@@ -49,15 +48,19 @@ _COPIED_BYTES = 1 << 20
 def _sha256(size_bytes: int) -> Hash:
     """For so many bytes, 0 where it is not known. OpenSSL's is five times as fast as Python's own; to load it takes as
     long as that for half a MiB."""
-    try:
-        if not 0 < size_bytes < _WORTH_OPENSSL_BYTES:
+    if 0 < size_bytes < _WORTH_OPENSSL_BYTES:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            try:
+                from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+            except ImportError:
+                from hashlib import sha256
+    else:
+        try:
             from _hashlib import openssl_sha256 as sha256
-        elif sys.version_info >= (3, 12):
-            from _sha2 import sha256  # type: ignore[import-not-found,no-redef,unused-ignore]
-        else:
-            from _sha256 import sha256  # type: ignore[import-not-found,no-redef,unused-ignore]
-    except ImportError:
-        from hashlib import sha256
+        except ImportError:
+            from hashlib import sha256
     made: Hash = sha256()
     return made
 
