@@ -23,7 +23,7 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = "__future__ _collections _stat _struct errno fcntl gc"
+STANDARD = "__future__ _collections _struct fcntl gc"
 MODEL = "ocidiet.model ocidiet.model.loading"
 # What `system` leaves to it.
 OS = "_collections_abc genericpath os os.path posixpath stat"

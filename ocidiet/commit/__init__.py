@@ -6,8 +6,6 @@ while its writer lives (flock(2)), so that the next run can tell what a killed o
 
 from __future__ import annotations
 
-import _stat as stat
-import errno
 import fcntl
 
 from ocidiet.errors import OutputError, shown
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".ocidiet-tmp"
 _COMPARE_BYTES = 1 << 20
+_S_IFMT, _S_IFREG = 0o170000, 0o100000  # inode(7)
 
 # linux/falloc.h: space for a file, its size kept. Unlike posix_fallocate(3) it is refused, not
 # imitated block by block, where a file system has none of it.
@@ -80,12 +79,13 @@ class Output(Stream):
             raise OutputError(f"{shown(path)}: cannot be written: Is a directory")
         target = os.path.realpath(path) if follow else path
         try:
-            if not stat.S_ISREG(os.stat(target).st_mode):
+            if os.stat(target).st_mode & _S_IFMT != _S_IFREG:
                 what = f"{shown(path)}: exists and is not a regular file"
                 raise OutputError(what, hint="-t - writes to standard output")
+        except FileNotFoundError:
+            pass
         except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise failed(path, error) from error
+            raise failed(path, error) from error
         self.target = target
         """`path` behind all links."""
         directory, slash, base = target.rpartition("/")

@@ -11,11 +11,9 @@ that is put in a directory's place between two calls, nor a link of procfs, whos
 
 from __future__ import annotations
 
-import errno
-
 from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record, aligned, made
 from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
-from ocidiet.system import os
+from ocidiet.system import errno, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,11 +5,9 @@ A file is known by its `Identity` from the first look on: one that differs later
 
 from __future__ import annotations
 
-import errno
-
 from ocidiet.errors import InputChanged, InputError
 from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, below
-from ocidiet.system import os
+from ocidiet.system import errno, os
 
 MAX_HELD = 64
 
@@ -31,7 +29,7 @@ _HEAD_BYTES = 4096
 # inode(7); the module `stat` is an import more.
 _S_IFMT, _S_IFDIR, _S_IFREG, _S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-_KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied", errno.ELOOP: "loop"}
+_KINDS = {errno.ENOENT: "absent", errno.ENOTDIR: "absent", errno.EACCES: "denied"}
 
 
 class Held:
@@ -211,7 +209,7 @@ class Record:
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise InputError(path, f"cannot be looked at: {error.strerror}") from error
-            kind = _KINDS.get(error.errno or 0, "failed")
+            kind = _kind(error)
             if kind == "absent":
                 self._seen[path] = None
             return Look(kind, reason="" if kind in REASONS else (error.strerror or "").lower())
@@ -249,7 +247,7 @@ class Record:
             finally:
                 os.close(fd)
         except OSError as error:
-            what = REASONS.get(_KINDS.get(error.errno or 0, "")) or f"cannot be read: {error.strerror}"
+            what = REASONS.get(_kind(error)) or f"cannot be read: {error.strerror}"
             raise InputError(path, what) from error
         file = self._opened[path] = File(path, identity(st), bool(st.st_mode & 0o111), linked=True)
         self._read[path] = None
@@ -315,6 +313,11 @@ def aligned(size_bytes: int) -> memoryview:
     import mmap
 
     return memoryview(mmap.mmap(-1, size_bytes, mmap.MAP_PRIVATE))
+
+
+def _kind(error: OSError) -> str:
+    """As `Walk.kind`."""
+    return _KINDS.get(error.errno or 0) or ("loop" if error.errno == errno.ELOOP else "failed")
 
 
 def identity(st: os.stat_result) -> Identity:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-
 from ocidiet.errors import InputError
 from ocidiet.fs import OpenFile
 from ocidiet.fs.disk import identity
 from ocidiet.model import TYPE_CHECKING, Container, File, HostPath
-from ocidiet.system import os
+from ocidiet.system import errno, os
 
 if TYPE_CHECKING:
     from typing import Any, Protocol

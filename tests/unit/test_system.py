@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import py_compile
 import shutil
@@ -68,6 +69,12 @@ def test_what_is_not_here_comes_from_os() -> None:
     assert (LIGHT.environ, LIGHT.path.join, LIGHT.open) == (os.environ, os.path.join, os.open)
     with pytest.raises(AttributeError):
         LIGHT.none  # noqa: B018
+
+
+def test_error_numbers_are_those_of_errno() -> None:
+    own = [name for name in vars(system.errno) if name[0] == "E"]
+    assert [getattr(system.errno, name) for name in own] == [getattr(errno, name) for name in own]
+    assert (len(own) > 5, system.errno.ELOOP) == (True, errno.ELOOP)
 
 
 @pytest.mark.parametrize(("before", "told"), [("", "False"), ("import os; ", "True")], ids=["bare", "imported"])
