@@ -18,4 +18,4 @@ if __name__ == "__main__" and not __package__:
 from ocidiet import run
 
 if __name__ == "__main__":
-    run()  # type: ignore[no-untyped-call]
+    run()

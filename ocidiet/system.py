@@ -1,4 +1,4 @@
-"""What the standard library has, without what its import costs: `os`, `struct`, `errno`, records; and quicker imports.
+"""What the standard library has, without what its import costs: `os`, `struct`, `errno`, and records.
 
 `os`, with all that it imports, costs a seventh of Python's start; here is what most runs need of it, and the
 rest comes from there when it is asked for. Where `os` is imported already, as by `site`, this is `os` itself.
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
     from typing import NamedTuple as NamedTuple
 else:
-    import _struct as struct  # all of it, without a file to look for
+    import _struct as struct  # noqa: F401  # all of it, without a file to look for
 
 _S_IFMT, _S_IFDIR = 0o170000, 0o040000
 _MAX_LINKS = 40
-_MAX_PAGE_BYTES = 1 << 16
 
 
 def light() -> "Any":
@@ -84,70 +83,6 @@ def light() -> "Any":
     path.dirname, path.isdir, path.realpath = dirname, isdir, realpath
     path.__getattr__ = lambda name: getattr(whole("path"), name)
     return made
-
-
-def hasten() -> None:
-    """Let this process, the tool's own, import the tool's pages in half of the time that Python takes."""
-    from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
-    from _frozen_importlib_external import _compile_bytecode as code_of  # type: ignore[attr-defined]
-
-    spec: Any = sys.modules["ocidiet"].__spec__
-    folder, _, tag = (spec.cached or "").rpartition("/__pycache__/__init__")
-    if type(spec.loader) is not SourceFileLoader or spec.origin != f"{folder}/__init__.py":
-        return  # an archive, or bytecode kept elsewhere
-
-    class Page(SourceFileLoader):
-        """Looks for a page in its one place, where Python lists folders; what is not as usual is left to Python."""
-
-        bytecode: str
-        head: bytes
-
-        @classmethod
-        def find_spec(cls, name: str, path: "Any", _target: object = None) -> "Any":
-            if not name.startswith("ocidiet."):
-                return None
-            above, stem = path[0], name.rpartition(".")[2]
-            for folder, page in ((above, stem), (f"{above}/{stem}", "__init__")):
-                try:
-                    st = os.stat(f"{folder}/{page}.py")
-                except OSError:
-                    continue
-                self = cls(name, f"{folder}/{page}.py")
-                self.bytecode = f"{folder}/__pycache__/{page}{tag}"
-                state = int(st.st_mtime) & 0xFFFFFFFF, st.st_size & 0xFFFFFFFF
-                self.head = struct.pack("<4sIII", MAGIC_NUMBER, 0, *state)
-                found = type(spec)(name, self, origin=self.path)
-                found.has_location, found.cached = True, self.bytecode
-                if folder is not above:
-                    found.submodule_search_locations = [folder]
-                return found
-            return None
-
-        def get_code(self, name: str) -> "Any":
-            data = b""
-            try:
-                fd = os.open(self.bytecode, os.O_RDONLY | os.O_CLOEXEC)
-                data = os.read(fd, _MAX_PAGE_BYTES)
-                os.close(fd)
-            except OSError:
-                pass
-            if data[:16] != self.head or len(data) == _MAX_PAGE_BYTES:
-                return super().get_code(name)
-            return code_of(memoryview(data)[16:], name, self.bytecode, self.path)
-
-    def whole(name: str) -> "Any":
-        if name == "__path__":  # which the import itself asks for
-            raise AttributeError(name)
-        del sys.modules["__future__"]
-        import __future__
-
-        return getattr(__future__, name)
-
-    sys.meta_path.insert(0, Page)
-    # What `from __future__ import annotations` does, the compiler has done.
-    future: Any = type(sys)("__future__")
-    future.annotations, future.__getattr__ = None, whole
-    sys.modules.setdefault("__future__", future)
 
 
 if not TYPE_CHECKING:

@@ -9,10 +9,11 @@ import sys
 gc.disable()
 sys.path.insert(0, __file__.rpartition("/")[0])
 
-from ocidiet.system import hasten, os  # noqa: E402
+from ocidiet import hasten  # noqa: E402
 
 hasten()
 from ocidiet import closure, fs, model  # noqa: E402
+from ocidiet.system import os  # noqa: E402
 
 root = fs.DiskRoot("", fs.Record())
 search = model.Search(model.HostPath(os.getcwd()))

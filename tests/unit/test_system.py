@@ -1,4 +1,4 @@
-"""The room `system`: what serves as `os` answers as `os` does."""
+"""What spares the standard library: `system` answers as `os` does, and the tool's own imports as Python's."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_hastened_imports_make_the_modules_that_python_makes(
     slow, *fast = [
         run([PYTHON, "-IS", *more, "-c", TOLD.replace("HASTEN", hasten)], tmp_path)
         # Once without and once with bytecode.
-        for hasten in ("", *["from ocidiet import system; system.hasten()"] * 2)
+        for hasten in ("", *["ocidiet.hasten()"] * 2)
     ]
     assert {*slow.stderr.split()} == {"SourceFileLoader"}
     for ended in fast:
@@ -203,7 +203,7 @@ def test_defect_is_told_with_the_source_where_it_lies_now(package: Path) -> None
 
 
 def test_the_rest_of_future_is_there_for_who_asks() -> None:
-    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from ocidiet import system; system.hasten()"
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import ocidiet; ocidiet.hasten()"
     code += "; import __future__ as light; print(light.annotations, light.all_feature_names[-1])"
     code += "; import __future__; print(__future__.annotations.compiler_flag > 0)"
     assert done([PYTHON, "-ISc", code]) == "None annotations\nTrue\n"
