@@ -145,8 +145,7 @@ class Space:
                 edges.append(Edge._make((by, name, found)))
 
     def _fill(self, shape: Shape) -> None:
-        self._served.update(shape.served)
-        self._mapped.update(shape.mapped)
+        self._served, self._mapped = shape.served, shape.mapped
         self._objects += shape.objects
         self._edges += [Edge._make((self._main, name, found)) for name, found in shape.first]
         self._edges += shape.edges
@@ -161,7 +160,7 @@ class Space:
             return None
         mapped = {key: found for key, found in self._mapped.items() if found is not main}
         edges = self._edges[len(first) :]
-        return Shape(dict(self._served), mapped, self._objects[:], first, edges, set(self.better))
+        return Shape(self._served, mapped, self._objects[:], first, edges, set(self.better))
 
     def _filter(self, by: Object, queue: list[Object], at: int) -> None:
         """A filter's libraries come before itself, and so before what else waits."""
@@ -244,7 +243,10 @@ class Space:
 
     def _try(self, name: str, by: Object, reached_by: str, queue: list[Object]) -> list[Lookup] | None:
         """Load `name` and all that it needs, or nothing: then what is missing."""
-        before = (dict(self._served), dict(self._mapped), len(self._objects), len(self._edges), len(self._missing))
+        before = (self._served, self._mapped, len(self._objects), len(self._edges), len(self._missing))
+        # What was there may be a shape's.
+        self._served = dict(self._served)
+        self._mapped = {self._main.file.identity[:2]: self._main, **self._mapped}
         if self._ask(name, by, reached_by, queue):
             self._walk(queue)
         missing = self._missing[before[4] :]

@@ -157,7 +157,7 @@ class Glibc:
             return self._find(name, by, main, level)
         found: Object | Lookup | None = known.get(name) or self._in_vain.get((name, level))
         if found is None:
-            found = self._find(name, by, main, level)
+            found = self._told_by_cache(name, by, level) or self._find(name, by, main, level)
             if isinstance(found, Lookup):
                 self._in_vain[name, level] = found
             else:
@@ -179,6 +179,36 @@ class Glibc:
         found = self._find(name, by, main, level)
         return found if isinstance(found, Lookup) else Lookup(name, by, found.probes, found)
 
+    def _told_by_cache(self, name: str, by: Object, level: str) -> Object | None:
+        """The whole search for most names, if no path list has a part in it: what `_find` would find, or None."""
+        if self._library_path:
+            return None
+        better: dict[str, None] = {}
+        path, subdir = self._cached(name, by.facts, level, better)
+        if not path:
+            return None
+        walk = self._root.walk(path, linked=True)
+        taken = self._taken(walk, by.facts)
+        if isinstance(taken, Passed):
+            return None
+        return self._found(name, walk, taken, (Rule.LD_SO_CACHE, "", None, subdir), by, better, [])
+
+    def _found(
+        self,
+        name: str,
+        walk: Walk,
+        facts: ElfFacts,
+        how: How,
+        by: Object,
+        better: dict[str, None],
+        tried: list[Probe],
+    ) -> Object:
+        rule, item, owner, subdir = how
+        reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
+        probes = (*tried, Probe._make((walk.path, rule, "found")))
+        above = inherited(by)
+        return Object._make((name, walk, facts, rule, item, owner, above, subdir, tuple(better), reached_by, probes))
+
     def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
         better: dict[str, None] = {}
         tried: list[Probe] = []
@@ -194,12 +224,7 @@ class Glibc:
             walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
-                probes = (*tried, Probe._make((path, rule, "found")))
-                reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                above = inherited(by)
-                return Object._make(
-                    (name, walk, taken, rule, item, owner, above, subdir, tuple(better), reached_by, probes)
-                )
+                return self._found(name, walk, taken, how, by, better, tried)
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
@@ -239,10 +264,13 @@ class Glibc:
                 yield from self._in(directory, name, (Rule.DEFAULT, "", None, ""), facts, level, better)
 
     def _cached(self, name: str, facts: ElfFacts, level: str, better: dict[str, None]) -> tuple[str, str]:
+        entries = self._cache.entries(name, facts.machine, facts.bits)
+        if len(entries) == 1 and not entries[0][0]:
+            return entries[0][1], ""
         levels = self.levels(facts)
         active = levels[levels.index(level) :] if level else ()
         best, subdir, rank = "", "", len(levels) + 2
-        for hwcap, path in self._cache.entries(name, facts.machine, facts.bits):
+        for hwcap, path in entries:
             if hwcap in levels:
                 better[hwcap] = None
             if hwcap == LEGACY:
