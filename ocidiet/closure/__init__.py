@@ -62,12 +62,13 @@ class Facts:
         self._held: Held | None = None
         self.abouts: dict[Identity, About] = {}
 
-    def ask(self, file: File) -> ElfFacts | OcidietError:
+    def ask(self, file: File, root: Root | None = None) -> ElfFacts | OcidietError:
         """The facts of `file`, or why there are none. Raises `InputChanged`."""
         known = self._known.get(file.identity)
         if known is None:
             try:
-                with OpenFile(file, self._held) as opened:
+                left = root.left_open(file) if root is not None else None
+                with left or OpenFile(file, self._held) as opened:
                     self._held = opened.held
                     known = elf.parse(opened.pread, file.identity.size_bytes)
             except (BadElf, InputError) as error:
@@ -75,9 +76,9 @@ class Facts:
             self._known[file.identity] = known
         return known
 
-    def of(self, file: File) -> ElfFacts:
+    def of(self, file: File, root: Root | None = None) -> ElfFacts:
         """The facts of `file`. Raises `BadElf`, `InputError` (unreadable) or `InputChanged`."""
-        known = self.ask(file)
+        known = self.ask(file, root)
         if isinstance(known, OcidietError):
             raise known
         return known
@@ -180,7 +181,7 @@ class Resolver:
             raise InputError(name, walk.reason, "a place in the image is absolute: SRC:/DEST" if colon else "")
         self._root.use(walk)
         try:
-            facts = self._facts.of(walk.file)
+            facts = self._facts.of(walk.file, self._root)
         except BadElf as error:
             if error.message == elf.NOT_ELF:
                 from ocidiet.closure import script

@@ -18,6 +18,8 @@ from ocidiet.system import errno, os
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ocidiet.model import File
+
 __all__ = ["MAX_LINKS", "DiskRoot", "Held", "Look", "OpenFile", "Record", "Root", "aligned", "made"]
 
 MAX_LINKS = 40
@@ -46,6 +48,15 @@ class Root:
         """What stands at `path`, whose directory holds no link."""
         raise NotImplementedError
 
+    def look_by_opening(self, path: str) -> Look:
+        """As `look`, of what is read next; where that is cheaper by open(2), which then leaves a file open."""
+        return self.look(path)
+
+    def left_open(self, file: File) -> OpenFile | None:
+        """`file`, if `look_by_opening` has left it open; it is the caller's to close."""
+        del file
+        return None
+
     def link(self, path: str) -> str:
         """The text of the link at `path`, whose directory holds no link, if it is cheaper to learn than by `look`;
         else ""."""
@@ -73,18 +84,19 @@ class Root:
     def use_one(self, path: str) -> None:
         """As `use`, of the file or link at `path`, whose directory holds no link."""
 
-    def walk(self, path: str, renewed: bool = False, linked: bool = False) -> Walk:
+    def walk(self, path: str, renewed: bool = False, linked: bool = False, opened: bool = False) -> Walk:
         """Absolute `path` followed to its end, once; what it meets is in the answer, nothing is raised.
 
         `renewed` tells of a file that has a new mtime whenever it changes: while it exists, its
-        directory is not an input. `linked` tells that most likely a link is there: no more than a matter of speed.
+        directory is not an input. Two matters of speed: `linked` tells that most likely a link is there, `opened` that
+        the file at the end is read next.
         """
         walk = self._walks.get(path)
         if walk is None or renewed:
-            walk = self._walks[path] = self._follow(path, renewed, linked)
+            walk = self._walks[path] = self._follow(path, renewed, linked, opened)
         return walk
 
-    def _follow(self, path: str, renewed: bool, linked: bool) -> Walk:
+    def _follow(self, path: str, renewed: bool, linked: bool, opened: bool) -> Walk:
         asked, links = path, 0
         hops: tuple[Hop, ...] = ()
         if len(path) > _MAX_PATH_BYTES // 4 and len(os.fsencode(path)) > _MAX_PATH_BYTES:
@@ -105,7 +117,7 @@ class Root:
             if target:
                 kind, linked = "link", False
             else:
-                kind, target, file, reason = self.look(here)
+                kind, target, file, reason = self.look_by_opening(here) if opened else self.look(here)
             if base not in self._searched and not (renewed and kind in _THERE):
                 self._searched.add(base)
                 self.searched(base or "/")
@@ -194,6 +206,12 @@ class DiskRoot(Root):
         if look.kind == "absent" and path in self._mount_points:
             return Look("dir")
         return look
+
+    def look_by_opening(self, path: str) -> Look:
+        return self.look(path) if self._prefix else self._record.look_by_opening(HostPath(path))
+
+    def left_open(self, file: File) -> OpenFile | None:
+        return self._record.left_open(file)
 
     def link(self, path: str) -> str:
         return "" if self._prefix else self._record.link(HostPath(path))

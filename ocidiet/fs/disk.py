@@ -77,14 +77,18 @@ class OpenFile:
 
     __slots__ = ("_at", "fd", "file", "held")
 
-    def __init__(self, file: File, held: Held | None = None) -> None:
+    def __init__(self, file: File, held: Held | None = None, fd: int = -1) -> None:
         """Raises `InputChanged` when another state of the file, or another file, is there now.
 
         `held`, of a file opened before, spares the way from the root where it is the same root's.
+        `fd`, by which the file was looked at, spares all.
         """
         self.file = file
         self.held = held
         self._at = 0
+        if fd >= 0:
+            self.fd = fd
+            return
         if file.container is not None:
             self.fd = file.container.fd
             self.check()
@@ -189,6 +193,13 @@ class Record:
         self._listed: dict[HostPath, None] = {}
         self._trees: set[HostPath] = set()
         self._opened: dict[HostPath, File] = {}
+        self._left_open: OpenFile | None = None
+
+    def _close(self) -> None:
+        if self._left_open is not None:
+            self._left_open.__exit__()
+
+    __del__ = _close
 
     def look(self, path: HostPath, held: Held | None = None) -> Look:
         """lstat(2) and, for a link, readlink(2); with `held`, inside its root."""
@@ -214,14 +225,40 @@ class Record:
                 self._seen[path] = None
             return Look(kind, reason="" if kind in REASONS else (error.strerror or "").lower())
         if sort == _S_IFREG:
-            mode, root = st.st_mode, held.root if held is not None else ""
-            state = self._seen[path] = identity(st)
-            file = File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
-            return Look._make(("file", "", file, ""))
+            return Look._make(("file", "", self._file(path, st, held.root if held is not None else ""), ""))
         if sort == _S_IFLNK:
             self._seen[path] = target
             return Look._make(("link", target, None, ""))
         return Look("dir" if sort == _S_IFDIR else "special")
+
+    def _file(self, path: HostPath, st: os.stat_result, root: str) -> File:
+        mode = st.st_mode
+        state = self._seen[path] = identity(st)
+        return File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
+
+    def look_by_opening(self, path: HostPath) -> Look:
+        """open(2), as a loader does with a candidate, and fstat(2): a file stays open for `left_open`, until the next
+        one. As `look` for all else."""
+        try:
+            fd = os.open(path, _OPEN_FLAGS)
+        except (OSError, ValueError):
+            return self.look(path)
+        st = os.fstat(fd)
+        if st.st_mode & _S_IFMT != _S_IFREG:
+            os.close(fd)
+            return self.look(path)
+        file = self._file(path, st, "")
+        self._close()
+        self._left_open = OpenFile(file, fd=fd)
+        return Look._make(("file", "", file, ""))
+
+    def left_open(self, file: File) -> OpenFile | None:
+        """`file`, if it is what `look_by_opening` found last."""
+        left = self._left_open
+        if left is None or left.file is not file:
+            return None
+        self._left_open = None
+        return left
 
     def link(self, path: HostPath) -> str:
         """readlink(2) alone: the text of a link; "" for all else, of which nothing is known then."""

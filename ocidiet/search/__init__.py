@@ -12,7 +12,7 @@ from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, inherited, tokens
 from ocidiet.system import os
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Protocol
 
     from ocidiet.errors import OcidietError
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from ocidiet.search.musl import Musl
 
     Loader = Glibc | Musl
-    Read = Callable[[File], "ElfFacts | OcidietError"]
-    """What a file says when it is parsed, or why it cannot be."""
+
+    class Read(Protocol):
+        """What a file says when it is parsed, or why it cannot be."""
+
+        def __call__(self, file: File, root: Root | None = None, /) -> ElfFacts | OcidietError:
+            """`root` may have left the file open."""
 
     class Files(Protocol):
         """What is known of files, whatever root they were met in."""
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
         abouts: dict[Identity, About]
         """Of glibc's loaders."""
 
-        def ask(self, file: File) -> ElfFacts | OcidietError:
+        def ask(self, file: File, root: Root | None = None) -> ElfFacts | OcidietError:
             """As `Read`."""
 
         def exports(self, file: File, names: Sequence[str]) -> bool:

@@ -187,7 +187,7 @@ class Glibc:
         path, subdir = self._cached(name, by.facts, level, better)
         if not path:
             return None
-        walk = self._root.walk(path, linked=True)
+        walk = self._root.walk(path, linked=True, opened=True)
         taken = self._taken(walk, by.facts)
         if isinstance(taken, Passed):
             return None
@@ -221,7 +221,7 @@ class Glibc:
             if ended == (rule, id(owner)):
                 continue
             # ldconfig makes a link for nearly each.
-            walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE)
+            walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
                 return self._found(name, walk, taken, how, by, better, tried)
@@ -334,7 +334,7 @@ class Glibc:
         if walk.file is None:
             return Passed(walk.reason, walk.kind in ("dir", "special"))
         self._root.use(walk)
-        facts = self._read(walk.file)
+        facts = self._read(walk.file, self._root)
         if isinstance(facts, BadElf):
             if facts.bits not in (0, mine.bits) or facts.machine not in (0, mine.machine):
                 return Passed(_for_another(facts.bits, facts.machine), fatal=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import mmap
 import os
 import resource
@@ -173,8 +174,8 @@ def test_walk_special_files_never_block(tmp_path: Path, make: Callable[[Path], N
     make(tmp_path / "x")
     lay(tmp_path, {"/link": "x"})
     root, top = rooted(tmp_path, sysroot)
-    for path in ("/x", "/link"):
-        walk = root.walk(top + path)
+    for path, opened in (("/x", False), ("/link", False), ("/./x", True), ("/./link", True)):
+        walk = root.walk(top + path, opened=opened)
         assert (walk.kind, walk.reason, walk.file) == ("special", "is neither a file nor a directory", None)
     assert root.walk(f"{top}/x/y").kind == "absent"
 
@@ -323,6 +324,53 @@ def test_a_process_out_of_descriptors_is_no_answer(tmp_path: Path) -> None:
             root.walk("/d/x")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("sysroot", [False, True])
+def test_walk_answers_alike_however_it_is_asked(top: str, sysroot: bool) -> None:
+    for path in (*NAMES, "/none", "/usr/lib/real/x"):
+        asked, traces = [], []
+        for linked, opened in itertools.product([False, True], repeat=2):
+            record = Record()
+            root = DiskRoot(top if sysroot else "", record)
+            asked.append(root.walk(path if sysroot else top + path, linked=linked, opened=opened))
+            record.recheck()
+            traces.append(record.trace())
+        assert asked == asked[:1] * 4, path
+        assert traces == traces[:1] * 4, path
+
+
+def test_a_file_that_is_left_open_is_the_one_that_was_looked_at(tmp_path: Path) -> None:
+    lay(tmp_path, {"/x": b"old", "/y": b"new", "/link": "x"})
+    root = DiskRoot("", Record())
+    file = root.walk(f"{tmp_path}/link", linked=True, opened=True).file
+    assert file is not None
+    (tmp_path / "y").rename(tmp_path / "x")
+    left = root.left_open(file)
+    assert left is not None
+    with left:
+        assert left.pread(9, 0) == b"old"
+    assert root.left_open(file) is None
+    with pytest.raises(InputChanged):
+        OpenFile(file)
+
+
+def test_no_more_than_one_file_is_left_open(tmp_path: Path) -> None:
+    lay(tmp_path, {f"/x{number}": b"x" for number in range(50)})
+    root = DiskRoot("", Record())
+    before = len(os.listdir("/proc/self/fd"))
+    files = [root.walk(f"{tmp_path}/x{number}", opened=True).file for number in range(50)]
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    last = files[-1]
+    assert last is not None
+    assert [root.left_open(file) for file in files[:-1] if file is not None] == [None] * 49
+    left = root.left_open(last)
+    assert left is not None
+    left.__exit__()
+    assert len(os.listdir("/proc/self/fd")) == before
+    root.walk(f"{tmp_path}/x0/../x1", opened=True)
+    del root
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("change", ["grown", "replaced", "link", "gone", "directory"])

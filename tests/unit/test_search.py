@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ocidiet import elf
 from ocidiet.closure import Facts
 from ocidiet.errors import BadElf, OcidietError
-from ocidiet.fs import DiskRoot, Look, Record
+from ocidiet.fs import DiskRoot, Look, Record, Root
 from ocidiet.ldcache import Cache
 from ocidiet.model import ElfFacts, File, HostPath, Lookup, Object, Probe, Rule, Search
 from ocidiet.search import END_BYTES, About, Loaders, about, is_told
@@ -19,6 +20,9 @@ from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, tokens
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, lay, make
 from tests.unit.test_ldcache import ELF_X86_64, new
+
+if TYPE_CHECKING:
+    from ocidiet.search import Read
 
 VALUES = {"ORIGIN": "/o", "LIB": "lib64", "PLATFORM": "x86_64"}
 DIRS = ("/lib64", "/usr/lib64")
@@ -160,10 +164,10 @@ Names = Mapping[str, bytes | str | Look]
 LIB = make()
 
 
-def reader(root: FakeRoot) -> Callable[[File], ElfFacts | OcidietError]:
+def reader(root: FakeRoot) -> Read:
     """What the files of a fake root say."""
 
-    def read(file: File) -> ElfFacts | OcidietError:
+    def read(file: File, _root: Root | None = None) -> ElfFacts | OcidietError:
         data = root.names[file.path]
         assert isinstance(data, bytes)
         try:
