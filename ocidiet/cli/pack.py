@@ -69,7 +69,7 @@ def pack(wanted: Request) -> None:
             own = [] if build else _own_files()
             # Nothing that is not declared may stand beside an output, or be read there.
             tool = state.Basis([], False) if build else state.of_tool(own, started_ns)
-            _refuse_own_input(wanted, record)
+            places = _kept_apart(wanted, record)
             # What stands was proven when it was made; but not over what the base is now.
             stands = not wanted.layers
             if wanted.tar:
@@ -85,7 +85,7 @@ def pack(wanted: Request) -> None:
                 verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
                 outputs.append(commit.Output(wanted.depfile))
-                targets = [os.path.dirname(os.path.realpath(path)) for path in (*_places(wanted), wanted.depfile)]
+                targets = [os.path.dirname(places[path]) for path in (*_places(wanted), wanted.depfile)]
                 own += _directories(own, record)
                 outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))
             if build or wanted.layers or wanted.beside:
@@ -284,13 +284,15 @@ def _places(wanted: Request) -> list[HostPath]:
     return places
 
 
-def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
+def _kept_apart(wanted: Request, record: fs.Record) -> dict[str, str]:
+    """Where each output is, behind all links. Raises `UsageError` for one that is another, or an input."""
     images = _places(wanted)
     if wanted.declared is not None:
         from ocidiet.cli import declared
 
-        declared.outputs_are_apart([*images, *(path for _, path in wanted.beside)], wanted.declared)
-        return
+        outputs = [*images, *(path for _, path in wanted.beside)]
+        declared.outputs_are_apart(outputs, wanted.declared)
+        return {path: os.path.realpath(path) for path in (*outputs, wanted.depfile) if path is not None}
     from ocidiet.commit.state import SUFFIX
 
     places: dict[str, str] = {path: os.path.realpath(path) for _, path in wanted.beside}
@@ -300,8 +302,8 @@ def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
         if real in places.values():
             raise UsageError(f"{shown(image)}: is two of the outputs")
         # A layout's fingerprint lies beside it.
-        beside = os.path.dirname(image) if image == index else image
-        places |= {image: real, beside + SUFFIX: os.path.realpath(os.path.realpath(beside) + SUFFIX)}
+        beside = (os.path.dirname(image), os.path.realpath(os.path.dirname(image))) if image == index else (image, real)
+        places |= {image: real, beside[0] + SUFFIX: os.path.realpath(beside[1] + SUFFIX)}
     if wanted.depfile is not None:
         depfile = os.path.realpath(wanted.depfile)
         for image in images:
@@ -313,6 +315,7 @@ def _refuse_own_input(wanted: Request, record: fs.Record) -> None:
     for path, real in places.items():
         if record.holds(real):
             raise UsageError(f"{shown(path)}: an output among the inputs", hint="write it outside what -b and -e name")
+    return places
 
 
 def _directories(own: list[HostPath], record: fs.Record) -> set[HostPath]:

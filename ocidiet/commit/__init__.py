@@ -68,8 +68,9 @@ class Stream:
 class Output(Stream):
     """A file that is replaced when it is published; a link is followed, and its target replaced."""
 
-    def __init__(self, path: HostPath, follow: bool = True) -> None:
-        """Raises `OutputError` for a target that is no regular file. Not to `follow` links is not to look for any.
+    def __init__(self, path: HostPath, follow: bool = True, swept: bool = False) -> None:
+        """Raises `OutputError` for a target that is no regular file. Not to `follow` links is not to look for any;
+        `swept` are those beside an output whose name is a part of theirs.
 
         Nothing is made before the first `write`, so that whoever holds the value can `discard` it.
         """
@@ -92,6 +93,7 @@ class Output(Stream):
         self._directory = f"{directory}{slash}" or "./"
         self._prefix = f".{os.fsdecode(os.fsencode(base)[:200])}."
         self._temporary = ""
+        self._swept = swept and target == path
 
     def write(self, data: bytes | memoryview) -> None:
         """Write all of `data`. Raises `OutputError`, for a directory that is absent too."""
@@ -100,7 +102,8 @@ class Output(Stream):
 
     def _open(self) -> None:
         if self._fd < 0:
-            self.sweep()
+            if not self._swept:
+                self.sweep()
             self._create()
 
     def sweep(self) -> None:

@@ -39,7 +39,8 @@ class Basis(NamedTuple):
 def of_tool(own: Iterable[HostPath], started_ns: int) -> Basis:
     """The tool's files, `own`; at `started_ns` nothing had been looked at."""
     tool = [(path, _state_of(path)) for path in sorted(own)]
-    trusted = all(known is not None and unchanging(known, started_ns) for _, known in tool)
+    long_ago_ns = started_ns - LONG_NS
+    trusted = all(known and (max(known) <= long_ago_ns or unchanging(known, started_ns)) for _, known in tool)
     return Basis([ascii((path, *(known or ()))) for path, known in tool], trusted)
 
 
@@ -140,7 +141,7 @@ class State:
 
     def _save(self, image: Identity | None, layers: Layers | None) -> None:
         try:
-            self._out = Output(HostPath(self._image.target + SUFFIX))
+            self._out = Output(HostPath(self._image.target + SUFFIX), swept=True)
             self._out.write(self._whole(image if self._trusted else None))
             if image is not None and layers is not None:
                 self._out.write(layers.text(image))
