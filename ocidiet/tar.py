@@ -3,7 +3,7 @@ what ustar cannot hold (tar(5); POSIX, pax, "ustar Interchange Format").
 
 Every byte follows from the tree: no owner names, no clock, no device numbers. The archive ends with
 two zero blocks and is padded to GNU tar's record of 10,240 bytes. Bytes leave in whole buffers of
-1 MiB, at whose size file systems are fastest; each payload is read once, straight into the buffer.
+1 MiB, so that few have to change hands; each payload is read once, straight into the buffer.
 """
 
 from __future__ import annotations

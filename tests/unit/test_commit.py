@@ -177,6 +177,20 @@ def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "x").read_bytes() == b"0123456789"
 
 
+def test_a_large_part_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    write = os.write
+
+    def told(fd: int, data: memoryview) -> int:
+        sizes.append(len(data))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", told)
+    data = os.urandom((1 << 20) + 5)
+    publish(tmp_path / "x.tar", data)
+    assert (sizes, (tmp_path / "x.tar").read_bytes()) == ([1 << 18] * 4 + [5], data)
+
+
 def test_failed_write_is_an_output_error() -> None:
     with open("/proc/self/status", "rb") as readable, pytest.raises(OutputError) as caught:
         Stream(readable.fileno(), "x\n.tar").write(b"1")
