@@ -26,6 +26,8 @@ def __getattr__(name: str) -> "Any":
 
 def run() -> None:
     """The process: runs with its arguments and ends it."""
+    # By path, and without -I, this directory is one of those, where its modules would hide others of the same name.
+    sys.path[:] = [path for path in sys.path if path != __path__[0]]
     import gc
 
     gc.disable()  # a run is short and makes no cycles; looking for them costs as much as parsing does
