@@ -52,7 +52,7 @@ except ImportError:
 SHOW = f"{WALK} ocidiet.cli.show"
 VERIFY = (
     f"{WALK} ocidiet.cli.verify ocidiet.fs.archive ocidiet.fs.image ocidiet.fs.layout ocidiet.fs.named"
-    " ocidiet.fs.unpack ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image"
+    " ocidiet.fs.unpack ocidiet.model.verdict ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image"
 )
 DECLARED = (
     f"{JOB} ocidiet.cli.beside ocidiet.cli.declared ocidiet.cli.roots ocidiet.fs.declared ocidiet.model.declared"

@@ -6,7 +6,8 @@ import time
 
 from ocidiet.cli import options, tell, write
 from ocidiet.errors import InputError, UsageError
-from ocidiet.model import TYPE_CHECKING, Defect, HostPath, ImagePath, Verdict
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath
+from ocidiet.model.verdict import Defect, Verdict
 from ocidiet.system import os
 
 if TYPE_CHECKING:

@@ -239,7 +239,7 @@ class Output(Stream):
 
 def identity(st: os.stat_result) -> Identity:
     """What stat(2) tells of a state."""
-    return Identity(st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+    return Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
 
 
 def unchanging(state: Identity, since_ns: int) -> bool:

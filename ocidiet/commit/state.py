@@ -41,7 +41,7 @@ def of_tool(own: Iterable[HostPath], started_ns: int) -> Basis:
     tool = [(path, _state_of(path)) for path in sorted(own)]
     long_ago_ns = started_ns - LONG_NS
     trusted = all(known and (max(known) <= long_ago_ns or unchanging(known, started_ns)) for _, known in tool)
-    return Basis([ascii((path, *(known or ()))) for path, known in tool], trusted)
+    return Basis([ascii([(path, *(known or ())) for path, known in tool])], trusted)
 
 
 def of_entries(entries: Iterable[Entry], started_ns: int) -> Basis:

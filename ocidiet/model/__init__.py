@@ -51,7 +51,6 @@ __all__ = [
     "Closure",
     "Config",
     "Container",
-    "Defect",
     "DepName",
     "Dlopen",
     "Edge",
@@ -82,7 +81,6 @@ __all__ = [
     "Source",
     "Trace",
     "Tree",
-    "Verdict",
     "Versions",
     "Walk",
     "below",
@@ -326,32 +324,6 @@ class Tree(NamedTuple):
 
     entries: tuple[Entry, ...]
     programs: tuple[Placed, ...]
-
-
-class Defect(NamedTuple):
-    """What is wrong with one file of a finished image."""
-
-    name: ImagePath
-    kind: str
-    """`interpreter`, `library`, `version`, `script`, `link`, `elf`, `entry`, `command`; of a blob or a document, whose
-    digest or file the name then is, `digest`, `size`, `media-type`, `document`; or `unreadable`, of the whole image,
-    without a name."""
-    reason: str
-    remedy: str
-
-
-class Verdict(NamedTuple):
-    """What there is to say of a finished image."""
-
-    defects: tuple[Defect, ...]
-    notices: tuple[Notice, ...]
-    programs: int
-    """ELF programs, static ones included."""
-    libraries: int
-    platforms: tuple[str, ...]
-    """Of the programs, as `linux/amd64`."""
-    libcs: tuple[str, ...]
-    """Of the programs, as `glibc 2.36`."""
 
 
 def below(path: str, directory: str | None) -> bool:

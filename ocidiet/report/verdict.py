@@ -8,7 +8,7 @@ from ocidiet.model import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocidiet.model import Verdict
+    from ocidiet.model.verdict import Verdict
 
 VERSION = 1
 """Of the JSON. New fields do not change it."""

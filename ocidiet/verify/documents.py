@@ -11,7 +11,8 @@ import re
 from ocidiet.errors import shown
 from ocidiet.fs import OpenFile
 from ocidiet.fs.layout import is_image
-from ocidiet.model import TYPE_CHECKING, Defect, ImagePath, Notice
+from ocidiet.model import TYPE_CHECKING, ImagePath, Notice
+from ocidiet.model.verdict import Defect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,6 @@ from ocidiet.fs import OpenFile
 from ocidiet.fs.image import Flaw, ImageRoot, Odd
 from ocidiet.model import (
     TYPE_CHECKING,
-    Defect,
     File,
     HostPath,
     ImagePath,
@@ -22,9 +21,9 @@ from ocidiet.model import (
     Program,
     Rule,
     Search,
-    Verdict,
     Walk,
 )
+from ocidiet.model.verdict import Defect, Verdict
 from ocidiet.system import os
 from ocidiet.verify import Judge, number
 
