@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["__version__", "main"]
 
-_MAX_PAGE_BYTES = 1 << 16
+_MAX_PAGE_BYTES = 40 << 10
 
 
 # An old Python must get through this page, as far as the sentence in __main__.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ocidiet.errors import InputError, PlaceConflict
 from ocidiet.fs import MAX_LINKS, made
-from ocidiet.ldcache import CacheEntry, render
 from ocidiet.model import (
     TYPE_CHECKING,
     Entry,
@@ -281,6 +280,8 @@ class _Builder:
                 "only an ld.so.cache could tell the image's loader of it, and a base image may have its own",
                 "write the image with --layout scratch, or link what needs the library with an rpath",
             )
+        from ocidiet.ldcache.written import CacheEntry, render
+
         entries = [
             CacheEntry(
                 name,

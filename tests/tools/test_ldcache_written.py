@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ocidiet.ldcache import CacheEntry, render
+from ocidiet.ldcache.written import CacheEntry, render
 from tests.support import cc, done, library, need, ocidiet, run
 
 X86_64, S390 = 62, 22

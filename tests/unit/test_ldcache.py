@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet.ldcache import Cache, CacheEntry, render
+from ocidiet.ldcache import Cache
+from ocidiet.ldcache.written import CacheEntry, render
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, X86_64
 

@@ -2,31 +2,31 @@
 elf/dl-cache.c and elf/cache.c.
 
 Read are the present format, the old one, and the old one with the present one behind it, of either
-byte order; written is the present one.
+byte order; page `written` writes the present one.
 """
 
 from __future__ import annotations
 
-from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.model import TYPE_CHECKING
 from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
-_NEW_MAGIC = b"glibc-ld.so.cache1.1"
+NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _OLD_HEADER = "12sI"
-_NEW_HEADER = "20sIIB3xI12x"
+NEW_HEADER = "20sIIB3xI12x"
 # Flags, name, path; and then an unused word and hwcap.
-_OLD_ENTRY, _NEW_ENTRY = "III", "IIIIQ"
+_OLD_ENTRY, NEW_ENTRY = "III", "IIIIQ"
 _MAX_NAME_BYTES = 256  # NAME_MAX, and the NUL behind it
-_ENDIAN = {"<": (0, 2), ">": (0, 3)}
+ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
 # The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
 # one of them has this bit in its hwcap field, and the name's number in the low word.
-_EXTENSION_MAGIC = 0xEAA42174
-_EXTENSION_HWCAPS = 1
-_HWCAP_EXTENSION = 1 << 62
+EXTENSION_MAGIC = 0xEAA42174
+EXTENSION_HWCAPS = 1
+HWCAP_EXTENSION = 1 << 62
 _HWCAP_ISA_LEVELS = 0x3FF << 32
 
 # Before 2.37: the bits for tls/ and, on x86-64, for x86_64/, which every such machine has.
@@ -49,21 +49,6 @@ _ARCHITECTURE = {
     (243, 64): (0x1003,),
     (258, 64): (0x1203,),
 }
-_SIGNED_CHAR = (3, 62, 8, 43, 258)
-
-
-class CacheEntry(NamedTuple):
-    """What a cache tells of one file."""
-
-    name: str
-    """As it is asked for: a SONAME."""
-    path: str
-    """Absolute, in the image."""
-    machine: int
-    """e_machine."""
-    bits: int
-    level: str = ""
-    """The glibc-hwcaps subdirectory that the file is for, as `x86-64-v3`; "" for the baseline."""
 
 
 class Cache:
@@ -74,7 +59,7 @@ class Cache:
         self._order = "<" if little_endian else ">"
         self._strings = b""
         self._rows = b""
-        self._row = struct.Struct(self._order + _NEW_ENTRY)
+        self._row = struct.Struct(self._order + NEW_ENTRY)
         self._extension = 0
         self._was_asked = False
         self._first: dict[bytes, int] | None = None
@@ -91,19 +76,19 @@ class Cache:
             row = struct.Struct(order + _OLD_ENTRY)
             end = header.size + count * row.size
             start = (end + 7) // 8 * 8
-            if not data.startswith(_NEW_MAGIC, start):
+            if not data.startswith(NEW_MAGIC, start):
                 if end <= len(data):
                     self._strings = data[end:]
                     self._rows = data[header.size : end]
                     self._row = row
                 return
-        if not data.startswith(_NEW_MAGIC, start):
+        if not data.startswith(NEW_MAGIC, start):
             return
-        header = struct.Struct(order + _NEW_HEADER)
+        header = struct.Struct(order + NEW_HEADER)
         _, count, strings_bytes, endian, extension = header.unpack_from(data, start)
         at = start + header.size
         end = at + count * self._row.size
-        if endian not in _ENDIAN[order] or end + strings_bytes > len(data):
+        if endian not in ENDIAN[order] or end + strings_bytes > len(data):
             return
         self._strings = data[start:] if start else data
         self._extension = extension
@@ -113,18 +98,18 @@ class Cache:
         """The names of glibc-hwcaps subdirectories that entries tell by their number."""
         at, strings, word = self._extension, self._strings, self._order + "II"
         magic, count = struct.unpack_from(word, strings, at)
-        if not at or magic != _EXTENSION_MAGIC or count > 16:
+        if not at or magic != EXTENSION_MAGIC or count > 16:
             return
         for part in range(count):
             tag, _, offset, size_bytes = struct.unpack_from(self._order + "IIII", strings, at + 8 + part * 16)
-            if tag == _EXTENSION_HWCAPS:
+            if tag == EXTENSION_HWCAPS:
                 for (name,) in struct.iter_unpack(self._order + "I", strings[offset : offset + size_bytes]):
                     yield os.fsdecode(strings[name : strings.index(0, name)])
 
     def _level(self, hwcap: int) -> str | None:
         if not hwcap & ~_HWCAP_LEGACY:
             return LEGACY
-        if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != _HWCAP_EXTENSION:
+        if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != HWCAP_EXTENSION:
             return None
         try:
             return list(self._hwcaps())[hwcap & 0xFFFFFFFF]
@@ -134,7 +119,7 @@ class Cache:
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
-        wanted, key = _flags(machine, bits), os.fsencode(name) + b"\0"
+        wanted, key = flags_of(machine, bits), os.fsencode(name) + b"\0"
         strings, rows, row = self._strings, self._rows, self._row
         found = []
         # Those of a name stand side by side.
@@ -181,55 +166,6 @@ class Cache:
         return None if strings.startswith(name, before) else at
 
 
-def render(entries: Sequence[CacheEntry], little_endian: bool = True) -> bytes:
-    """A cache that tells of `entries` and nothing else. Of two for one name, machine and level the
-    first counts, as with ldconfig."""
-    order = "<" if little_endian else ">"
-    signed = all(entry.machine in _SIGNED_CHAR for entry in entries)
-    ordered = sorted(entries, key=lambda entry: (-_flags(*entry[2:4])[0], not entry.level, os.fsencode(entry.level)))
-    ordered.sort(key=lambda entry: _compared(os.fsencode(entry.name), signed), reverse=True)
-    levels = sorted({entry.level for entry in entries if entry.level}, key=os.fsencode)
-
-    strings, at = b"", struct.calcsize(_NEW_HEADER) + 24 * len(ordered)
-    texts = {os.fsencode(text) + b"\0" for entry in entries for text in (entry.name, entry.path, entry.level) if text}
-    for text in sorted(texts, key=lambda text: (-len(text), text)):
-        strings += b"" if text in strings else text
-
-    def offset(text: str) -> int:
-        return at + strings.index(os.fsencode(text) + b"\0")
-
-    rows = b""
-    for entry in ordered:
-        hwcap = _HWCAP_EXTENSION | levels.index(entry.level) if entry.level else 0
-        flags = _flags(entry.machine, entry.bits)[0]
-        rows += struct.pack(order + _NEW_ENTRY, flags, offset(entry.name), offset(entry.path), 0, hwcap)
-    end, sections, padding = at + len(strings), b"", b""
-    if levels:
-        padding = bytes(-end % 4)
-        end += len(padding)
-        part = (_EXTENSION_HWCAPS, 0, end + 24, 4 * len(levels))
-        table = [offset(level) for level in levels]
-        sections = struct.pack(f"{order}6I{len(table)}I", _EXTENSION_MAGIC, 1, *part, *table)
-    told = (len(ordered), len(strings), _ENDIAN[order][1], end if levels else 0)
-    return struct.pack(order + _NEW_HEADER, _NEW_MAGIC, *told) + rows + strings + padding + sections
-
-
-def _flags(machine: int, bits: int) -> tuple[int, ...]:
+def flags_of(machine: int, bits: int) -> tuple[int, ...]:
+    """The flags of entries for such libraries, the one to be written first."""
     return _ARCHITECTURE.get((machine, bits), (_FLAG_LIBC6,))
-
-
-def _compared(name: bytes, signed: bool) -> list[tuple[bool, int]]:
-    """What orders `name` among others (`_dl_cache_libcmp`): digits count as a number, which is a C
-    int, and more than any other character, which is a C char; the loader searches by halving."""
-    parts: list[tuple[bool, int]] = []
-    digits = b""
-    for byte in name + b"\0":
-        char = bytes([byte])
-        if char.isdigit():
-            digits += char
-            continue
-        if digits:
-            parts.append((True, (int(digits) + 2**31) % 2**32 - 2**31))
-            digits = b""
-        parts.append((False, byte - 256 if signed and byte > 127 else byte))
-    return parts
