@@ -91,20 +91,10 @@ class Space:
 
     def program(self, configs: tuple[Config, ...] = (), levels: tuple[Program, ...] = ()) -> Program:
         """The space as a value."""
-        loader = self._loader
-        return Program(
-            self._main,
-            self._interp,
-            tuple(self._objects),
-            tuple(self._edges),
-            loader.default_dirs,
-            loader.lib,
-            tuple(self._missing),
-            configs,
-            levels,
-            (),
-            self._level,
-        )
+        loader, missing = self._loader, tuple(self._missing)
+        objects, edges = tuple(self._objects), tuple(self._edges)
+        told = (loader.default_dirs, loader.lib, missing, configs, levels, (), self._level)
+        return Program._make((self._main, self._interp, objects, edges, *told))
 
     def _start(self) -> None:
         self._served: dict[str, Object] = {}
@@ -126,23 +116,24 @@ class Space:
         return mapped
 
     def _walk(self, queue: list[Object]) -> None:
-        served, edges, loader = self._served, self._edges, self._loader
+        served, loader = self._served, self._loader
+        add, edge = self._edges.append, Edge._make
         for at, by in enumerate(queue):  # which grows meanwhile: breadth first
             facts = by.facts
             if facts.filters and loader.follows_glibc:
                 self._filter(by, queue, at)
                 continue
-            known = loader.known(by, self._level) if by.reached_by in _STARTING else None
             for name in facts.needed:
                 found = served.get(name)
                 if found is None:
                     # What was found in another program's space: most of what many programs ask for.
+                    known = loader.known(by, self._level) if by.reached_by in _STARTING else None
                     found = known.get(name) if known is not None else None
                     if found is None:
                         self._ask(name, by, ReachedBy.NEEDED, queue)
                         continue
                     self._take(found, queue)
-                edges.append(Edge._make((by, name, found)))
+                add(edge((by, name, found)))
 
     def _fill(self, shape: Shape) -> None:
         self._served, self._mapped = shape.served, shape.mapped
