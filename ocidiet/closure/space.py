@@ -200,7 +200,7 @@ class Space:
                     reached_by = by.reached_by
                 if reached_by != ReachedBy.NEEDED:
                     found = Object._make((*served[:-2], reached_by, served.probes))
-                if found.owner is not None:
+                if found.owner is not None and not found.item.startswith(("/", "$")):
                     self._told_by_chance(found)
                 self._take(found, queue)
         self._edges.append(Edge._make((by, name, found)))
@@ -214,7 +214,7 @@ class Space:
             queue.append(found)
 
     def _told_by_chance(self, found: Object) -> None:
-        if found.rule in (Rule.RPATH, Rule.RUNPATH) and found.owner and not found.item.startswith(("/", "$")):
+        if found.rule in (Rule.RPATH, Rule.RUNPATH) and found.owner is not None:
             item = f"'{found.item}'" if found.item else "the empty item"
             self._notice(f"{found.owner.path}: {item} of its {found.rule} counts from the working directory")
 

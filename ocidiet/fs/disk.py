@@ -249,7 +249,7 @@ class Record:
             return self.look(path)
         file = self._file(path, st, "")
         self._close()
-        self._left_open = OpenFile(file, fd=fd)
+        self._left_open = OpenFile(file, None, fd)
         return Look._make(("file", "", file, ""))
 
     def left_open(self, file: File) -> OpenFile | None:

@@ -212,13 +212,13 @@ class Glibc:
     def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
         better: dict[str, None] = {}
         tried: list[Probe] = []
-        ended: tuple[str, int] = ("", 0)
+        ended: tuple[str, int] | None = None
         for path, how in self._candidates(name, by, main, level, better):
             rule, item, owner, subdir = how
             if not path:
                 tried.append(Probe(item, rule, "no entry"))
                 continue
-            if ended == (rule, id(owner)):
+            if ended is not None and ended == (rule, id(owner)):
                 continue
             # ldconfig makes a link for nearly each.
             walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)

@@ -125,7 +125,8 @@ class Bench:
         self.kept.mkdir()
         shutil.copytree(package, work / "ocidiet", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(HERE / "resolve.py", work)
-        self.spawn(Command("compileall", [PYTHON, "-IS", "-m", "compileall", "-q", str(work / "ocidiet")]))
+        own = [str(work / "ocidiet"), str(work / "resolve.py")]
+        self.spawn(Command("compileall", [PYTHON, "-IS", "-m", "compileall", "-q", *own]))
         self.runs: dict[str, Runs] = {}
         self.peaks: dict[str, float] = {}
 
@@ -156,8 +157,9 @@ class Bench:
         return [*main, "-b", program, "--depfile", str(out / "out.d"), *more]
 
     def resolve(self, name: str, *programs: str) -> Command:
-        """The closure of programs alone."""
-        return Command(name, [PYTHON, "-IS", str(self.work / "resolve.py"), *programs])
+        """The closure of programs alone: from bytecode, as the tool itself runs."""
+        run = f"import sys; sys.path.insert(0, {str(self.work)!r}); import resolve"
+        return Command(name, [PYTHON, "-IS", "-c", run, *programs])
 
     def succeeds(self, *argv: str) -> bool:
         """Whether a command ends well, of whatever it prints."""

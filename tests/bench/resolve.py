@@ -1,4 +1,4 @@
-"""Resolve programs and print the files of their closure: `python3 -IS resolve.py PROGRAM...`.
+"""Resolve programs and print the files of their closure: `import resolve` with the programs in sys.argv.
 
 Stands beside a copy of the package, which `bench.py` makes; starts and ends as the tool does.
 """
@@ -7,7 +7,6 @@ import gc
 import sys
 
 gc.disable()
-sys.path.insert(0, __file__.rpartition("/")[0])
 
 from ocidiet import hasten  # noqa: E402
 
