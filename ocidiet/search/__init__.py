@@ -8,7 +8,7 @@ from __future__ import annotations
 from ocidiet.fs import OpenFile
 from ocidiet.ldcache import Cache
 from ocidiet.model import TYPE_CHECKING, Config, NamedTuple, Rule
-from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, inherited, tokens
+from ocidiet.search.glibc import DF_1_NODEFLIB, LD_SO_CACHE, Glibc, expand, inherited, tokens
 from ocidiet.system import os
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ MAX_LOADER_BYTES = 2 << 20
 # Without these symbols, what is looked for stands in a loader's last 32 to 84 KiB, behind the code.
 END_BYTES = 96 << 10
 _MARGIN_BYTES = 4096
-LD_SO_CACHE = "/etc/ld.so.cache"
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"
 

@@ -9,7 +9,7 @@ from ocidiet.ldcache import LEGACY
 from ocidiet.model import TYPE_CHECKING, Lookup, Object, Probe, ReachedBy, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ocidiet.fs import Root
     from ocidiet.ldcache import Cache
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     """(rule, text of the path list's item, whose list it is, subdirectory)"""
     Candidate = tuple[str, How]
 
+LD_SO_CACHE = "/etc/ld.so.cache"
 DF_1_NODEFLIB = 0x800
 _VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 DF_1_PIE = 0x08000000
@@ -111,6 +112,10 @@ class Glibc:
         self._legacy = known.legacy
         self._e_flags = known.e_flags
         self._cache = cache
+        # Where every search ends: with the cache, and in the default directories.
+        defaults = [(directory, (Rule.DEFAULT, "", None, "")) for directory in known.default_dirs]
+        self._last: list[Candidate] = [("", (Rule.LD_SO_CACHE, "", None, "")), *defaults]
+        self._default_tops = tuple([f"{directory}/" for directory in known.default_dirs])
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path.replace(";", ":")
         self._path_has_tokens = "$" in search.library_path
@@ -213,55 +218,54 @@ class Glibc:
         better: dict[str, None] = {}
         tried: list[Probe] = []
         ended: tuple[str, int] | None = None
-        for path, how in self._candidates(name, by, main, level, better):
-            rule, item, owner, subdir = how
-            if not path:
-                tried.append(Probe(item, rule, "no entry"))
-                continue
+        for directory, how in self._places(name, by, main):
+            rule, _, owner, _ = how
             if ended is not None and ended == (rule, id(owner)):
                 continue
-            # ldconfig makes a link for nearly each.
-            walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)
-            taken = self._taken(walk, by.facts)
-            if not isinstance(taken, Passed):
-                return self._found(name, walk, taken, how, by, better, tried)
-            tried.append(Probe(path, rule, taken.reason))
-            if taken.fatal:
-                break
-            # What is wrong with a directory ends nothing, nor what is in a subdirectory of it.
-            if walk.kind in ("loop", "failed") and not subdir and self._is_directory(path.rpartition("/")[0]):
-                ended = (rule, id(owner))
+            if rule == Rule.LD_SO_CACHE:
+                path, subdir = self._cached(name, by.facts, level, better)
+                if not path or (by.facts.flags_1 & DF_1_NODEFLIB and path.startswith(self._default_tops)):
+                    tried.append(Probe(LD_SO_CACHE, rule, "no entry"))
+                    continue
+                candidates: Sequence[Candidate] = ((path, (rule, "", None, subdir)),)
+            elif rule == Rule.ABSOLUTE:
+                candidates = ((directory, how),)
+            else:
+                candidates = self._in(directory, name, how, by.facts, level, better)
+            for path, found_by in candidates:
+                # ldconfig makes a link for nearly each.
+                walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)
+                taken = self._taken(walk, by.facts)
+                if not isinstance(taken, Passed):
+                    return self._found(name, walk, taken, found_by, by, better, tried)
+                tried.append(Probe(path, rule, taken.reason))
+                if taken.fatal:
+                    return Lookup(name, by, tuple(tried), None)
+                # What is wrong with a directory ends nothing, nor what is in a subdirectory of it.
+                if walk.kind in ("loop", "failed") and not found_by[3] and self._is_directory(path.rpartition("/")[0]):
+                    ended = (rule, id(owner))
         return Lookup(name, by, tuple(tried), None)
 
-    def _candidates(
-        self, name: str, by: Object, main: Object, level: str, better: dict[str, None]
-    ) -> Iterator[Candidate]:
+    def _places(self, name: str, by: Object, main: Object) -> Iterable[Candidate]:
+        """Where `name` is looked for, in order: directories, among them the cache; for a name with a slash the file."""
         if "/" in name:
-            yield self._from_cwd(expand(name, self._tokens(by))), (Rule.ABSOLUTE, name, by, "")
-            return
+            return ((self._from_cwd(expand(name, self._tokens(by))), (Rule.ABSOLUTE, name, by, "")),)
         facts = by.facts
-        if facts.runpath is None:
-            owner = inherited(by)
-            while owner is not None:
-                if owner.facts.rpath:
-                    for directory, how in self._items(owner.facts.rpath, Rule.RPATH, owner):
-                        yield from self._in(directory, name, how, owner.facts, level, better)
-                owner = owner.rpath_next
-        if self._library_path:
-            for directory, how in self._items(self._library_path, Rule.LIBRARY_PATH, main):
-                yield from self._in(directory, name, how, main.facts, level, better)
+        places = self._last[:1] if facts.flags_1 & DF_1_NODEFLIB else self._last
         if facts.runpath:
-            for directory, how in self._items(facts.runpath, Rule.RUNPATH, by):
-                yield from self._in(directory, name, how, facts, level, better)
-        no_defaults = bool(facts.flags_1 & DF_1_NODEFLIB)
-        path, subdir = self._cached(name, facts, level, better)
-        if path and not (no_defaults and path.startswith(tuple(f"{known}/" for known in self.default_dirs))):
-            yield path, (Rule.LD_SO_CACHE, "", None, subdir)
-        else:
-            yield "", (Rule.LD_SO_CACHE, "/etc/ld.so.cache", None, "")
-        if not no_defaults:
-            for directory in self.default_dirs:
-                yield from self._in(directory, name, (Rule.DEFAULT, "", None, ""), facts, level, better)
+            places = [*self._items(facts.runpath, Rule.RUNPATH, by), *places]
+        if self._library_path:
+            places = [*self._items(self._library_path, Rule.LIBRARY_PATH, main), *places]
+        above = inherited(by) if facts.runpath is None else None
+        return places if above is None else self._inherited(above, places)
+
+    def _inherited(self, owner: Object | None, places: Iterable[Candidate]) -> Iterator[Candidate]:
+        """The directories of DT_RPATH: of many loaders above few are ever looked into."""
+        while owner is not None:
+            if owner.facts.rpath:
+                yield from self._items(owner.facts.rpath, Rule.RPATH, owner)
+            owner = owner.rpath_next
+        yield from places
 
     def _cached(self, name: str, facts: ElfFacts, level: str, better: dict[str, None]) -> tuple[str, str]:
         entries = self._cache.entries(name, facts.machine, facts.bits)
