@@ -84,7 +84,7 @@ def pack(wanted: Request) -> None:
             if layer is not None and own_layer and not (ready and wanted.base is None):
                 verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
-                outputs.append(commit.Output(wanted.depfile))
+                outputs.append(commit.Output(wanted.depfile, swept_with=out if known is not None else None))
                 targets = [os.path.dirname(places[path]) for path in (*_places(wanted), wanted.depfile)]
                 own += _directories(own, record)
                 outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))

@@ -71,9 +71,9 @@ class Stream:
 class Output(Stream):
     """A file that is replaced when it is published; a link is followed, and its target replaced."""
 
-    def __init__(self, path: HostPath, follow: bool = True, swept: bool = False) -> None:
+    def __init__(self, path: HostPath, follow: bool = True, swept_with: Output | None = None) -> None:
         """Raises `OutputError` for a target that is no regular file. Not to `follow` links is not to look for any;
-        `swept` are those beside an output whose name is a part of theirs.
+        what was left beside `swept_with`, which is swept in every run, is not looked for again.
 
         Nothing is made before the first `write`, so that whoever holds the value can `discard` it.
         """
@@ -96,7 +96,8 @@ class Output(Stream):
         self._directory = f"{directory}{slash}" or "./"
         self._prefix = f".{os.fsdecode(os.fsencode(base)[:200])}."
         self._temporary = ""
-        self._swept = swept and target == path
+        other = None if swept_with is None else f"{swept_with.target}."
+        self._swept = other is not None and target.startswith(other) and "/" not in target[len(other) :]
 
     def write(self, data: bytes | memoryview) -> None:
         """Write all of `data`. Raises `OutputError`, for a directory that is absent too."""

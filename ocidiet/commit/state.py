@@ -141,7 +141,7 @@ class State:
 
     def _save(self, image: Identity | None, layers: Layers | None) -> None:
         try:
-            self._out = Output(HostPath(self._image.target + SUFFIX), swept=True)
+            self._out = Output(HostPath(self._image.target + SUFFIX), swept_with=self._image)
             self._out.write(self._whole(image if self._trusted else None))
             if image is not None and layers is not None:
                 self._out.write(layers.text(image))

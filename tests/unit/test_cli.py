@@ -672,6 +672,21 @@ def test_packing_says_how_it_searched_where_asked_twice(tool: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("depfile", ["i.tar.d", "i.d", "i.tar.d/i.tar.d"])
+@pytest.mark.parametrize("before", [True, False], ids=["standing", "new"])
+def test_what_a_killed_run_left_is_swept_wherever_it_is(cwd: str, tool: Any, depfile: str, before: bool) -> None:
+    for place in (Path(cwd, "o"), Path(cwd, "o", depfile).parent):
+        place.mkdir(exist_ok=True)
+    argv = ["-t", "o/i.tar", "-e", "f:/f", "--keep-mtime", "--depfile", f"o/{depfile}"]
+    if before:
+        assert tool(*argv)[0] == 0
+    whole = [Path("o/i.tar"), Path("o/i.tar.state"), Path("o", depfile)]
+    for path in whole:
+        Path(cwd, path.parent, f".{path.name}.99-0.ocidiet-tmp").touch()
+    assert tool(*argv) == (0, "", "")
+    assert sorted(path.relative_to(cwd) for path in Path(cwd, "o").rglob("*") if path.is_file()) == sorted(whole)
+
+
 # Old Pythons -------------------------------------------------------------------------------------
 
 
