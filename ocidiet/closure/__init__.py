@@ -64,16 +64,17 @@ class Facts:
 
     def ask(self, file: File, root: Root | None = None) -> ElfFacts | OcidietError:
         """The facts of `file`, or why there are none. Raises `InputChanged`."""
-        known = self._known.get(file.identity)
+        identity = file.identity
+        known = self._known.get(identity)
         if known is None:
             try:
                 left = root.left_open(file) if root is not None else None
                 with left or OpenFile(file, self._held) as opened:
                     self._held = opened.held
-                    known = elf.parse(opened.pread, file.identity.size_bytes)
+                    known = elf.parse(opened.pread, identity.size_bytes)
             except (BadElf, InputError) as error:
                 known = error
-            self._known[file.identity] = known
+            self._known[identity] = known
         return known
 
     def of(self, file: File, root: Root | None = None) -> ElfFacts:

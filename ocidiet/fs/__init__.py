@@ -185,6 +185,10 @@ class DiskRoot(Root):
         self._record = record
         self._held = Held(HostPath(prefix)) if prefix else None
         self._mount_points = set()
+        if not prefix:
+            # No path of the machine's own is translated: what is asked of each file goes there at once.
+            self.look, self.link, self.use_one = record.look, record.link, record.read  # type: ignore[method-assign, assignment]
+            self.look_by_opening, self.left_open = record.look_by_opening, record.left_open  # type: ignore[method-assign, assignment]
         if prefix and record.build_tree:
             parts = record.build_tree.split("/")
             self._mount_points = {"/".join(parts[:n]) for n in range(2, len(parts))}
@@ -199,22 +203,11 @@ class DiskRoot(Root):
         return self.host_path(path)
 
     def look(self, path: str) -> Look:
-        if not self._prefix:
-            return self._record.look(HostPath(path))
         host = self.host_path(path)
         look = self._record.look(host, self._held if host != path else None)
         if look.kind == "absent" and path in self._mount_points:
             return Look("dir")
         return look
-
-    def look_by_opening(self, path: str) -> Look:
-        return self.look(path) if self._prefix else self._record.look_by_opening(HostPath(path))
-
-    def left_open(self, file: File) -> OpenFile | None:
-        return self._record.left_open(file)
-
-    def link(self, path: str) -> str:
-        return "" if self._prefix else self._record.link(HostPath(path))
 
     def searched(self, directory: str) -> None:
         host = self.host_path(directory)
@@ -222,7 +215,7 @@ class DiskRoot(Root):
 
     def use(self, walk: Walk) -> None:
         for path, _ in walk.hops:
-            self._record.read(self.host_path(path) if self._prefix else HostPath(path))
+            self.use_one(path)
 
     def use_one(self, path: str) -> None:
         self._record.read(self.host_path(path))

@@ -132,7 +132,8 @@ class Glibc:
     def names(self, found: Object, mapped: Object) -> Iterable[str]:
         """The names that `mapped` serves from now on, because it was opened as `found`."""
         soname = mapped.facts.soname
-        return (found.name, found.walk.path, soname) if soname else (found.name, found.walk.path)
+        name = found.name
+        return (name, found.walk.path, soname) if soname and soname != name else (name, found.walk.path)
 
     def is_loader(self, _name: str) -> bool:
         """Whether a name is the loader's whatever it was opened as: to glibc none is."""
@@ -335,22 +336,24 @@ class Glibc:
 
     def _taken(self, walk: Walk, mine: ElfFacts) -> ElfFacts | Passed:
         """What the loader makes of a candidate (elf/dl-load.c, `open_verify`), for objects like `mine`."""
-        if walk.file is None:
+        file = walk.file
+        if file is None:
             return Passed(walk.reason, walk.kind in ("dir", "special"))
         self._root.use(walk)
-        facts = self._read(walk.file, self._root)
-        if isinstance(facts, BadElf):
+        facts = self._read(file, self._root)
+        if isinstance(facts, OcidietError):
+            if not isinstance(facts, BadElf):
+                return Passed(facts.message.partition(": ")[2], fatal=False)
             if facts.bits not in (0, mine.bits) or facts.machine not in (0, mine.machine):
                 return Passed(_for_another(facts.bits, facts.machine), fatal=False)
             return Passed(facts.message, fatal=True)
-        if isinstance(facts, OcidietError):
-            return Passed(facts.message.partition(": ")[2], fatal=False)
         if facts[:3] != mine[:3]:  # class, byte order, machine
             return Passed(_for_another(facts.bits, facts.machine), fatal=False)
-        abi = _ABI_FLAGS.get(facts.machine, 0)
-        mark = facts.e_flags & abi
-        if abi and mark != self._e_flags & abi and (mark or facts.machine not in _MAY_BE_UNMARKED):
-            return Passed(f"for another ABI (e_flags {facts.e_flags:#x})", fatal=False)
+        abi = _ABI_FLAGS.get(facts.machine)
+        if abi is not None:
+            mark = facts.e_flags & abi
+            if mark != self._e_flags & abi and (mark or facts.machine not in _MAY_BE_UNMARKED):
+                return Passed(f"for another ABI (e_flags {facts.e_flags:#x})", fatal=False)
         if not facts.dynamic or facts.fixed or facts.flags_1 & DF_1_PIE:
             return Passed("a program, no library", fatal=True)
         return facts
