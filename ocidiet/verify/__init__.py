@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ocidiet.model import Entry, Lookup, Object
 
 
+_DIR, _ABSENT = Look("dir"), Look("absent")
+
+
 class TreeRoot(Root):
     """An assembled image as a root: names from the tree, else from the base that it is a layer over;
     bytes from where they will come."""
@@ -32,13 +35,11 @@ class TreeRoot(Root):
         entry = self._entries.get(path)
         if entry is None:
             if path in self._implied:
-                return Look("dir")
-            return Look("absent") if self._base is None else self._base.look(path)
+                return _DIR
+            return _ABSENT if self._base is None else self._base.look(path)
         if entry.typeflag == "2":
-            return Look("link", entry.linkname, entry.source)
-        if entry.typeflag == "5":
-            return Look("dir")
-        return Look("file", file=entry.source)
+            return Look("link", entry.linkname)
+        return _DIR if entry.typeflag == "5" else Look("file", "", entry.source)
 
 
 class MergedRoot(Root):
@@ -48,7 +49,7 @@ class MergedRoot(Root):
         name = path[1:]
         if name in MERGED:
             return Look("link", f"usr/{name}")
-        return Look("dir" if name == "usr" or name.removeprefix("usr/") in MERGED else "absent")
+        return _DIR if name == "usr" or name.removeprefix("usr/") in MERGED else _ABSENT
 
 
 def check(tree: Tree, facts: Facts, search: Search, base: Root | None = None) -> None:
