@@ -179,9 +179,10 @@ class Space:
     def _ask(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
         """`by` asks for `name`: whether it is served. `absent` is what to say where it may be absent."""
         loader = self._loader
-        name = loader.spelled(name, by)
-        if loader.is_nothing(name):
+        spelled = loader.spelled(name, by)
+        if spelled is None:
             return True
+        name = spelled
         found = self._interp if loader.is_loader(name) else self._served.get(name)
         if found is None:
             served = loader.serve(name, by, self._main, self._level)

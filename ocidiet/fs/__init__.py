@@ -48,12 +48,14 @@ class Root:
         """What stands at `path`, whose directory holds no link."""
         raise NotImplementedError
 
-    def look_by_opening(self, path: str) -> Look:
-        """As `look`, of what is read next; where that is cheaper by open(2), which then leaves a file open."""
-        return self.look(path)
+    def opened(self, path: str) -> File | None:
+        """The file at `path`, whose directory holds no link, opened to be read next; None where it is no file, or must
+        be looked at."""
+        del path
+        return None
 
     def left_open(self, file: File) -> OpenFile | None:
-        """`file`, if `look_by_opening` has left it open; it is the caller's to close."""
+        """`file`, if `opened` has left it open; it is the caller's to close."""
         del file
         return None
 
@@ -113,16 +115,17 @@ class Root:
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
                 base = self._bases[parent] = above.real.rstrip("/")
             here = f"{base}/{name}"
-            target = self.link(here) if linked else ""
-            if target:
+            if linked and (target := self.link(here)):
                 kind, linked = "link", False
+            elif opened and (file := self.opened(here)) is not None:
+                kind, reason = "file", ""
             else:
-                kind, target, file, reason = self.look_by_opening(here) if opened else self.look(here)
+                kind, target, file, reason = self.look(here)
+                reason = reason or REASONS.get(kind, "")
             if base not in self._searched and not (renewed and kind in _THERE):
                 self._searched.add(base)
                 self.searched(base or "/")
             if kind != "link":
-                reason = reason or REASONS.get(kind, "")
                 return Walk._make((asked, (*hops, Hop._make((here, None))), kind, reason, file))
             links += len(self.directory(parent).hops)
             if links > MAX_LINKS:
@@ -188,7 +191,7 @@ class DiskRoot(Root):
         if not prefix:
             # No path of the machine's own is translated: what is asked of each file goes there at once.
             self.look, self.link, self.use_one = record.look, record.link, record.read  # type: ignore[method-assign, assignment]
-            self.look_by_opening, self.left_open = record.look_by_opening, record.left_open  # type: ignore[method-assign, assignment]
+            self.opened, self.left_open = record.opened, record.left_open  # type: ignore[method-assign, assignment]
         if prefix and record.build_tree:
             parts = record.build_tree.split("/")
             self._mount_points = {"/".join(parts[:n]) for n in range(2, len(parts))}

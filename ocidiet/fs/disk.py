@@ -232,28 +232,28 @@ class Record:
         return Look("dir" if sort == _S_IFDIR else "special")
 
     def _file(self, path: HostPath, st: os.stat_result, root: str) -> File:
-        mode = st.st_mode
-        state = self._seen[path] = identity(st)
+        mode, state = st.st_mode, identity(st)
+        self._seen[path] = state
         return File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
 
-    def look_by_opening(self, path: HostPath) -> Look:
-        """open(2), as a loader does with a candidate, and fstat(2): a file stays open for `left_open`, until the next
-        one. As `look` for all else."""
+    def opened(self, path: HostPath) -> File | None:
+        """open(2), as a loader does with a candidate, and fstat(2): a file, which stays open for `left_open` until the
+        next one; None for what has to be looked at."""
         try:
             fd = os.open(path, _OPEN_FLAGS)
         except (OSError, ValueError):
-            return self.look(path)
+            return None
         st = os.fstat(fd)
         if st.st_mode & _S_IFMT != _S_IFREG:
             os.close(fd)
-            return self.look(path)
-        file = self._file(path, st, "")
+            return None
         self._close()
+        file = self._file(path, st, "")
         self._left_open = OpenFile(file, None, fd)
-        return Look._make(("file", "", file, ""))
+        return file
 
     def left_open(self, file: File) -> OpenFile | None:
-        """`file`, if it is what `look_by_opening` found last."""
+        """`file`, if it is what `opened` found last."""
         left = self._left_open
         if left is None or left.file is not file:
             return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LD_SO_CACHE = "/etc/ld.so.cache"
 DF_1_NODEFLIB = 0x800
-_VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
+_NOTHING = ("", "linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 DF_1_PIE = 0x08000000
 HWCAPS = "glibc-hwcaps"
 
@@ -139,13 +139,12 @@ class Glibc:
         """Whether a name is the loader's whatever it was opened as: to glibc none is."""
         return False
 
-    def is_nothing(self, name: str) -> bool:
-        """Whether no file serves a name, and none is missed: the kernel's own objects, and no name at all."""
-        return not name or name in _VDSO
-
-    def spelled(self, name: str, by: Object) -> str:
-        """`name` as it is looked for: with its tokens expanded."""
-        return expand(name, self._tokens(by)) if "$" in name else name
+    def spelled(self, name: str, by: Object) -> str | None:
+        """`name` as it is looked for, with its tokens expanded; None if no file serves it, and none is missed: the
+        kernel's own objects, and no name at all."""
+        if "$" in name:
+            name = expand(name, self._tokens(by))
+        return None if name in _NOTHING else name
 
     # The search ---------------------------------------------------------------------------------
 

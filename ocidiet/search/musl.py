@@ -71,12 +71,8 @@ class Musl:
         """Whether `name` is the loader's own, searched for nowhere."""
         return name.startswith(_RESERVED) or name == self._interp.name
 
-    def is_nothing(self, _name: str) -> bool:
-        """Whether no file serves a name, and none is missed: to musl none is."""
-        return False
-
-    def spelled(self, name: str, _by: Object) -> str:
-        """`name` as it is looked for: musl expands no tokens in names."""
+    def spelled(self, name: str, _by: Object) -> str | None:
+        """`name` as it is looked for: musl expands no tokens in names, and misses every one that no file serves."""
         return name
 
     def levels(self, _facts: ElfFacts) -> tuple[str, ...]:
