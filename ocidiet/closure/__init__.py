@@ -68,9 +68,11 @@ class Facts:
         known = self._known.get(identity)
         if known is None:
             try:
-                left = root.left_open(file) if root is not None else None
-                with left or OpenFile(file, self._held) as opened:
+                opened = root.left_open(file) if root is not None else None
+                if opened is None:
+                    opened = OpenFile(file, self._held)
                     self._held = opened.held
+                with opened:
                     known = elf.parse(opened.pread, identity.size_bytes)
             except (BadElf, InputError) as error:
                 known = error

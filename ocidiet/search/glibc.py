@@ -301,13 +301,15 @@ class Glibc:
 
     def _in(
         self, directory: str, name: str, how: How, facts: ElfFacts, level: str, better: dict[str, None]
-    ) -> list[Candidate]:
+    ) -> Sequence[Candidate]:
         """The places in one directory: its active subdirectories, as far as they exist, and itself."""
         subdirs, met = self._below(directory, facts, level)
         if met:
             better.update(dict.fromkeys(met))
-        last = (f"{directory}/{name}", how)
-        return [*((f"{directory}/{one}/{name}", (*how[:3], one)) for one in subdirs), last] if subdirs else [last]
+        itself = (f"{directory}/{name}", how)
+        if not subdirs:
+            return (itself,)
+        return [*((f"{directory}/{one}/{name}", (*how[:3], one)) for one in subdirs), itself]
 
     def _below(self, directory: str, facts: ElfFacts, level: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         known = self._subdirs.get((directory, level))
