@@ -23,5 +23,5 @@ found = {
     for one in (program.main, program.interp, *program.objects)
     if one is not None
 }
-print("\n".join(sorted({one.walk.real for one in found.values()})), flush=True)
+print("\n".join(dict.fromkeys([one.walk.real for one in found.values()])), flush=True)
 os._exit(0)
