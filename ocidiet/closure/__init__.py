@@ -231,12 +231,11 @@ class Resolver:
 
     def _first(self, name: str, paths: Sequence[str], by: Object) -> Object | Lookup:
         """The first of `paths` that is an executable file."""
-        probes = []
+        probes: list[Probe] = []
         for path in paths:
             walk = self._root.walk(path if path.startswith("/") else f"{self._cwd}/{path}")
             if walk.file is not None and walk.file.executable:
-                probes.append(Probe(walk.path, Rule.SCRIPT, "found"))
-                return Object(path, walk, _NO_ELF, Rule.SCRIPT, reached_by=ReachedBy.SCRIPT, probes=tuple(probes))
+                return Object(path, walk, _NO_ELF, Rule.SCRIPT, reached_by=ReachedBy.SCRIPT, tried=tuple(probes))
             probes.append(Probe(walk.path, Rule.SCRIPT, walk.reason or "is not executable"))
         return Lookup(name, by, tuple(probes), None)
 

@@ -200,7 +200,7 @@ class Space:
                 if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
                     reached_by = by.reached_by
                 if reached_by != ReachedBy.NEEDED:
-                    found = Object._make((*served[:-2], reached_by, served.probes))
+                    found = Object._make((*served[:-2], reached_by, served.tried))
                 if found.owner is not None and not found.item.startswith(("/", "$")):
                     self._told_by_chance(found)
                 self._take(found, queue)

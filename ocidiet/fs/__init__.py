@@ -114,7 +114,7 @@ class Root:
                 if above.kind != "dir":
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
                 base = self._bases[parent] = above.real.rstrip("/")
-            here = f"{base}/{name}"
+            here = path if base == parent else f"{base}/{name}"
             if linked and (target := self.link(here)):
                 kind, linked = "link", False
             elif opened and (file := self.opened(here)) is not None:

@@ -155,8 +155,14 @@ class Object(NamedTuple):
     better: tuple[str, ...] = ()
     """Subdirectories of glibc-hwcaps that were met on the way, and into which loaders on better CPUs look."""
     reached_by: str = ReachedBy.NEEDED
-    probes: tuple[Probe, ...] = ()
-    """Where it was looked for; the last one found it."""
+    tried: tuple[Probe, ...] = ()
+    """Where it was looked for in vain, before it was found."""
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Where it was looked for; the last one found it. Nowhere, if its one place was told."""
+        told = self.rule in (Rule.PROGRAM, Rule.INTERP)
+        return () if told else (*self.tried, Probe(self.walk.path, self.rule, "found"))
 
     @property
     def path(self) -> str:

@@ -117,12 +117,12 @@ def _program(program: Program, spell: Spell, probes: bool) -> _Node:
     name = f"{shown(main.name)}  [{kind}]"
     top = _Node(name, "", "", False, (), [])
     if main.rule != Rule.PROGRAM:
-        top = _Node(name, _path(main, spell), _how(main, spell), False, _tried(main.probes[:-1], spell, probes), [])
+        top = _Node(name, _path(main, spell), _how(main, spell), False, _tried(main.tried, spell, probes), [])
     below = {id(main): top.below}
     first = program.asked_first()
 
     def add(found: Object, by: Object | None) -> None:
-        tried = _tried(found.probes[:-1], spell, probes)
+        tried = _tried(found.tried, spell, probes)
         node = _Node(shown(found.name), _path(found, spell), _how(found, spell, by), False, tried, [])
         below[id(found)] = node.below
         below.get(id(by), top.below).append(node)
@@ -153,7 +153,7 @@ def _level(level: Program, base: Program, spell: Spell, probes: bool) -> _Node:
     node = _Node(f"on CPUs of level {shown(level.level)}", "", "", False, (), [])
     for found in level.objects:
         if found.path not in known:
-            tried = _tried(found.probes[:-1], spell, probes)
+            tried = _tried(found.tried, spell, probes)
             node.below.append(
                 _Node(
                     shown(found.name), _path(found, spell), _how(found, spell, first.get(id(found))), False, tried, []

@@ -210,9 +210,10 @@ class Glibc:
     ) -> Object:
         rule, item, owner, subdir = how
         reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-        probes = (*tried, Probe._make((walk.path, rule, "found")))
         above = inherited(by)
-        return Object._make((name, walk, facts, rule, item, owner, above, subdir, tuple(better), reached_by, probes))
+        return Object._make(
+            (name, walk, facts, rule, item, owner, above, subdir, tuple(better), reached_by, tuple(tried))
+        )
 
     def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
         better: dict[str, None] = {}

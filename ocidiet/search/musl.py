@@ -104,10 +104,9 @@ class Musl:
             walk = self._root.walk(path)
             taken = self._taken(walk, by.facts)
             if not isinstance(taken, Passed):
-                tried.append(Probe(path, rule, "found"))
                 # Every loader above counts: musl's path lists are all inherited.
-                found = Object(name, walk, taken, rule, item, owner, by, probes=tuple(tried))
-                return Lookup(name, by, tuple(tried), found)
+                found = Object(name, walk, taken, rule, item, owner, by, tried=tuple(tried))
+                return Lookup(name, by, found.probes, found)
             tried.append(Probe(path, rule, taken.reason))
             if taken.fatal:
                 break
