@@ -66,7 +66,8 @@ def hasten() -> None:
             if not name.startswith("ocidiet."):
                 return None
             above, stem = path[0], name.rpartition(".")[2]
-            for folder, page in ((above, stem), (f"{above}/{stem}", "__init__")):
+            # A folder counts first, as with Python: an older release may have had the page in one piece.
+            for folder, page in ((f"{above}/{stem}", "__init__"), (above, stem)):
                 try:
                     st = posix.stat(f"{folder}/{page}.py")
                 except OSError:

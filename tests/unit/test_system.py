@@ -183,6 +183,11 @@ def test_bytecode_is_taken_and_renewed_as_python_does(
     assert [word for word in ("kept", "new") if f"{word:5}:".encode() in data] == ([after] if after else [])
 
 
+def test_folder_counts_before_what_an_older_release_left_beside_it(package: Path) -> None:
+    (package / "errors.py").write_text("raise RuntimeError\n")
+    assert run([PYTHON, "-IS", package / "__main__.py", "--version"], package).stderr == ""
+
+
 def test_page_longer_than_is_read_at_once_is_read_whole(package: Path) -> None:
     with (package / "cli/texts.py").open("a") as page:
         page.write("".join(f"NAME_{number} = {number}.5\n" for number in range(9000)))
