@@ -160,9 +160,10 @@ class Space:
         rest: list[Object] = []
         for position in range(len(facts.needed) + 1):
             for asked in facts.filters:
-                absent = "" if asked.required else _SILENT
+                absent, asks = "" if asked.required else _SILENT, len(self._edges)
                 if asked.position == position and self._ask(asked.name, by, ReachedBy.FILTER, first, absent):
-                    self._put_before(by, self._edges[-1].found)
+                    for edge in self._edges[asks:]:  # none for a name that no file serves
+                        self._put_before(by, edge.found)
             if position < len(facts.needed):
                 self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
         queue[at + 1 : at + 1] = first

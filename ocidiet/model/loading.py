@@ -250,6 +250,19 @@ class Program(NamedTuple):
                 first.setdefault(id(found), by)
         return first
 
+    def owners_first(self) -> list[Object]:
+        """The objects, each behind the one whose path list served it: in the loader's order a filter's stand before."""
+        waiting = {id(found): found for found in self.objects}
+        ordered: list[Object] = []
+        for found in self.objects:
+            chain: list[Object] = []
+            one = waiting.pop(id(found), None)
+            while one is not None:
+                chain.append(one)
+                one = waiting.pop(id(one.owner), None)
+            ordered += reversed(chain)
+        return ordered
+
     def parts(self) -> list[Program]:
         """The program itself, its levels, and those of all that it runs."""
         return [self, *self.levels, *(part for program in self.runs for part in program.parts())]

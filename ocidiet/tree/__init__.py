@@ -182,7 +182,7 @@ class _Builder:
             if part.interp is not None:
                 self.interp(part.interp)
                 opened[id(part.interp)] = part.interp.path
-            for found in part.objects:
+            for found in part.owners_first():
                 opened[id(found)] = self.library(found, part, opened)
             for config in part.configs if part.interp is None or self.comes(part.interp) else ():
                 self.literal(config.walk, config.walk.path, Reason(Rule.CONFIG, (config.needed_by,)))

@@ -30,7 +30,7 @@ _PHDR_NAMES = {
 }
 _PT = {"PT_LOAD": 1, "PT_DYNAMIC": 2, "PT_INTERP": 3}
 _DYN = {32: "II", 64: "QQ"}
-_DT = {"DT_NEEDED": 1, "DT_SONAME": 14, "DT_RPATH": 15, "DT_RUNPATH": 29}
+_DT = {"DT_NEEDED": 1, "DT_SONAME": 14, "DT_RPATH": 15, "DT_RUNPATH": 29, "DT_FILTER": 0x7FFFFFFF}
 _DT_NULL, _DT_STRTAB, _DT_STRSZ, _DT_FLAGS_1 = 0, 5, 10, 0x6FFFFFFB
 
 
@@ -45,6 +45,7 @@ def make(
     soname: str | None = None,
     rpath: str | None = None,
     runpath: str | None = None,
+    filtee: str | None = None,
     flags_1: int = 0,
     dynamic: bool = True,
     wrong: Mapping[str, int] | None = None,
@@ -64,7 +65,7 @@ def make(
 
     strings = b"\0"
     rows = []
-    single = (("DT_SONAME", soname), ("DT_RPATH", rpath), ("DT_RUNPATH", runpath))
+    single = (("DT_SONAME", soname), ("DT_RPATH", rpath), ("DT_RUNPATH", runpath), ("DT_FILTER", filtee))
     for name, text in [*(("DT_NEEDED", name) for name in needed), *single]:
         if text is not None:
             rows.append((_DT[name], wrong.get(name, len(strings))))

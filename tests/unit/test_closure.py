@@ -112,6 +112,13 @@ def test_empty_names_are_needed_by_nobody(tmp_path: Path) -> None:
     ]
 
 
+def test_filter_of_no_file_has_no_filtee(tmp_path: Path) -> None:
+    names: Names = {"/main": program("a"), "/lib64/a": make(needed=["b"], filtee="linux-vdso.so.1"), "/lib64/b": LIB}
+    assert told(resolve(tmp_path, names).programs[0]) == [("/main", "a", "/lib64/a"), ("/lib64/a", "b", "/lib64/b")]
+    (tmp_path / "main").write_bytes(make(interp=INTERP, filtee=""))
+    assert told(resolve(tmp_path, {}).programs[0]) == []
+
+
 @pytest.mark.parametrize(
     "data", [pytest.param(make(dynamic=False), id="static"), pytest.param(make(runpath="/r"), id="static PIE")]
 )

@@ -296,6 +296,25 @@ def test_absolute_rpath_of_the_build_tree_leads_to_the_first_default_directory(t
     ]
 
 
+def test_filtee_goes_beside_the_filter_that_comes_behind_it(tmp_path: Path) -> None:
+    build = {
+        "app": make(interp=INTERP, needed=["libfilter.so"], runpath="$ORIGIN/l"),
+        "l/libfilter.so": make(filtee="libfiltee.so", runpath="$ORIGIN/own"),
+        "l/own/libfiltee.so": LIB,
+    }
+    assert listing(tmp_path, FEDORA, build, "app:/opt/app") == [
+        *LOADER_ENTRIES,
+        "opt/",
+        "opt/app = build/app",
+        "opt/l/",
+        "opt/l/libfilter.so = build/l/libfilter.so",
+        "opt/l/own/",
+        "opt/l/own/libfiltee.so = build/l/own/libfiltee.so",
+        "usr/",
+        REAL_LOADER,
+    ]
+
+
 def test_library_of_the_cache_alone_gets_a_link_in_a_default_directory(tmp_path: Path) -> None:
     root = {
         **FEDORA,
