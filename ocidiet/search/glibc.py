@@ -118,7 +118,6 @@ class Glibc:
         self._default_tops = tuple([f"{directory}/" for directory in known.default_dirs])
         self._cwd = search.cwd.rstrip("/")
         self._library_path = search.library_path.replace(";", ":")
-        self._path_has_tokens = "$" in search.library_path
         # By level, what was found for names whose search depended on nothing but the name. Whoever asks is for
         # the loader's own machine: what is not has no such loader, or is not loaded.
         self._plain: dict[str, dict[str, Object]] = {}
@@ -174,7 +173,8 @@ class Glibc:
         facts = by.facts
         if facts.rpath is not None or facts.runpath is not None or by.rpath_next is not None:
             return None
-        if facts.flags_1 & DF_1_NODEFLIB or self._path_has_tokens:
+        # What LD_LIBRARY_PATH serves is found by the program: tokens count from there.
+        if facts.flags_1 & DF_1_NODEFLIB or self._library_path:
             return None
         return self._plain.setdefault(level, {})
 
@@ -185,9 +185,7 @@ class Glibc:
         return found if isinstance(found, Lookup) else Lookup(name, by, found.probes, found)
 
     def _told_by_cache(self, name: str, by: Object, level: str) -> Object | None:
-        """The whole search for most names, if no path list has a part in it: what `_find` would find, or None."""
-        if self._library_path:
-            return None
+        """The whole search for most names, where no path list has a part in it: what `_find` would find, or None."""
         better: dict[str, None] = {}
         path, subdir = self._cached(name, by.facts, level, better)
         if not path:

@@ -21,10 +21,10 @@ Names = Mapping[str, bytes | str | None]
 LIB = make()
 
 
-def resolve(top: Path, names: Names, *programs: str) -> Closure:
+def resolve(top: Path, names: Names, *programs: str, library_path: str = "") -> Closure:
     """The closure of `programs` in a root of `names` and a loader, read once for all of them."""
     root = DiskRoot(lay(top, {INTERP: LOADER, "/usr/lib64": None, **names}), Record())
-    closed = Resolver(root, Facts(), Search(HostPath("/cwd"))).resolve(
+    closed = Resolver(root, Facts(), Search(HostPath("/cwd"), library_path)).resolve(
         [(path, root.walk(path)) for path in programs or ("/main",)]
     )
     if closed.missing:
@@ -117,6 +117,12 @@ def test_filter_of_no_file_has_no_filtee(tmp_path: Path) -> None:
     assert told(resolve(tmp_path, names).programs[0]) == [("/main", "a", "/lib64/a"), ("/lib64/a", "b", "/lib64/b")]
     (tmp_path / "main").write_bytes(make(interp=INTERP, filtee=""))
     assert told(resolve(tmp_path, {}).programs[0]) == []
+
+
+def test_library_path_is_each_program_s_own(tmp_path: Path) -> None:
+    names: Names = {"/main": program("a"), "/other": program("a"), "/opt/a": LIB}
+    closed = resolve(tmp_path, names, "/main", "/other", library_path="/opt")
+    assert [found.owner is part.main for part in closed.programs for found in part.objects] == [True, True]
 
 
 @pytest.mark.parametrize(
