@@ -92,9 +92,12 @@ def hasten() -> None:
                 posix.close(fd)
             except OSError:
                 pass
-            if data[:16] != self.head or len(data) == _MAX_PAGE_BYTES:
-                return super().get_code(name)
-            return code_of(memoryview(data)[16:], name, self.bytecode, self.path)
+            if data[:16] == self.head and len(data) < _MAX_PAGE_BYTES:
+                try:
+                    return code_of(memoryview(data)[16:], name, self.bytecode, self.path)
+                except EOFError:
+                    pass  # a file system may give less than it was asked for
+            return super().get_code(name)
 
     def whole(name: str) -> "Any":
         if name == "__path__":  # which the import itself asks for

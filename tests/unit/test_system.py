@@ -196,6 +196,13 @@ def test_page_longer_than_is_read_at_once_is_read_whole(package: Path) -> None:
     assert first == second
 
 
+def test_page_that_comes_in_parts_is_read_whole(package: Path) -> None:
+    parts = "import posix; read = posix.read; posix.read = lambda fd, size: read(fd, min(size, 100))"
+    code = f"{parts}; import sys; sys.path.insert(0, ''); import ocidiet; ocidiet.hasten(); ocidiet.main(['--version'])"
+    first, second = [done([PYTHON, "-IS", "-c", code], package.parent) for _ in range(2)]
+    assert (first, second.partition(" ")[0]) == (second, "ocidiet")
+
+
 def test_defect_is_told_with_the_source_where_it_lies_now(package: Path) -> None:
     (package / "cli/texts.py").write_text("raise RuntimeError\n")
     main = [PYTHON, "-IS", "ocidiet/__main__.py", "--version"]
