@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import py_compile
@@ -212,6 +213,15 @@ def test_defect_is_told_with_the_source_where_it_lies_now(package: Path) -> None
     package.rename(moved / "ocidiet")
     page = f'File "{moved}/ocidiet/cli/texts.py", line 1, in <module>\n    raise RuntimeError\n'
     assert page in run(main, moved).stderr
+
+
+def test_by_path_the_package_is_found_and_hides_no_other(package: Path) -> None:
+    (package / "cli/__init__.py").write_text("import sys\ndef main(): return print(sys.path, flush=True) or 0\n")
+    (package.parent / "link").symlink_to(package.name)
+    for name in (package.name, "link"):
+        for way in ([], ["-I"]):
+            ways = ast.literal_eval(done([PYTHON, *way, package.parent / name / "__main__.py"]))
+            assert (ways[0], [way for way in ways if name in way.split("/")]) == (str(package.parent), [])
 
 
 def test_the_rest_of_future_is_there_for_who_asks() -> None:
