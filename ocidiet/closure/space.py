@@ -255,10 +255,12 @@ class Space:
             return
         from ocidiet.elf import notes as elf_notes
 
-        done = 0
-        while done < len(carriers):
-            by = carriers[done]
-            done += 1
+        read: set[tuple[int, int]] = set()
+        for by in carriers:  # which grow meanwhile
+            file = by.file.identity[:2]
+            if file in read:
+                continue  # opened again by a path, of which musl keeps no name
+            read.add(file)
             for text in by.facts.dlopen_notes:
                 try:
                     notes = elf_notes.dlopen_note(text)
