@@ -292,7 +292,9 @@ def _kept_apart(wanted: Request, record: fs.Record) -> dict[str, str]:
 
         outputs = [*images, *(path for _, path in wanted.beside)]
         declared.outputs_are_apart(outputs, wanted.declared)
-        return {path: os.path.realpath(path) for path in (*outputs, wanted.depfile) if path is not None}
+        # Without a depfile nobody is told, and what is not declared is not to be looked at.
+        told = (*outputs, wanted.depfile) if wanted.depfile else ()
+        return {path: os.path.realpath(path) for path in told}
     from ocidiet.commit.state import SUFFIX
 
     places: dict[str, str] = {path: os.path.realpath(path) for _, path in wanted.beside}
