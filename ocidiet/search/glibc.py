@@ -161,7 +161,7 @@ class Glibc:
             return self._find(name, by, main, level)
         found: Object | Lookup | None = known.get(name) or self._in_vain.get((name, level))
         if found is None:
-            found = self._told_by_cache(name, by, level) or self._find(name, by, main, level)
+            found = self._find(name, by, main, level)
             if isinstance(found, Lookup):
                 self._in_vain[name, level] = found
             else:
@@ -183,35 +183,6 @@ class Glibc:
         subdirectory of glibc-hwcaps is `level`; "" is the baseline."""
         found = self._find(name, by, main, level)
         return found if isinstance(found, Lookup) else Lookup(name, by, found.probes, found)
-
-    def _told_by_cache(self, name: str, by: Object, level: str) -> Object | None:
-        """The whole search for most names, where no path list has a part in it: what `_find` would find, or None."""
-        better: dict[str, None] = {}
-        path, subdir = self._cached(name, by.facts, level, better)
-        if not path:
-            return None
-        walk = self._root.walk(path, linked=True, opened=True)
-        taken = self._taken(walk, by.facts)
-        if isinstance(taken, Passed):
-            return None
-        return self._found(name, walk, taken, (Rule.LD_SO_CACHE, "", None, subdir), by, better, [])
-
-    def _found(
-        self,
-        name: str,
-        walk: Walk,
-        facts: ElfFacts,
-        how: How,
-        by: Object,
-        better: dict[str, None],
-        tried: list[Probe],
-    ) -> Object:
-        rule, item, owner, subdir = how
-        reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-        above = inherited(by)
-        return Object._make(
-            (name, walk, facts, rule, item, owner, above, subdir, tuple(better), reached_by, tuple(tried))
-        )
 
     def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
         better: dict[str, None] = {}
@@ -236,7 +207,10 @@ class Glibc:
                 walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)
                 taken = self._taken(walk, by.facts)
                 if not isinstance(taken, Passed):
-                    return self._found(name, walk, taken, found_by, by, better, tried)
+                    subdir = found_by[3]
+                    reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
+                    more = (inherited(by), subdir, tuple(better), reached_by, tuple(tried))
+                    return Object._make((name, walk, taken, *found_by[:3], *more))
                 tried.append(Probe(path, rule, taken.reason))
                 if taken.fatal:
                     return Lookup(name, by, tuple(tried), None)
