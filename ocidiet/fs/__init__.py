@@ -40,8 +40,9 @@ class Root:
     def __init__(self) -> None:
         self._directories: dict[str, Walk] = {}
         self._walks: dict[str, Walk] = {}
-        # Where each directory is, without a trailing slash; and those in which a name was looked up.
-        self._bases: dict[str, str] = {}
+        # Where each directory is, without a trailing slash, and by how many links, itself counted; and those in which
+        # a name was looked up.
+        self._bases: dict[str, tuple[str, int]] = {}
         self._searched: set[str] = set()
 
     def look(self, path: str) -> Look:
@@ -108,12 +109,13 @@ class Root:
             if name in ("", ".", ".."):
                 end = self.directory(path)
                 return Walk(asked, (*hops, Hop(end.real, None)), end.kind, end.reason, None)
-            base = self._bases.get(parent)
-            if base is None:
+            known = self._bases.get(parent)
+            if known is None:
                 above = self.directory(parent)
                 if above.kind != "dir":
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
-                base = self._bases[parent] = above.real.rstrip("/")
+                known = self._bases[parent] = (above.real.rstrip("/"), len(above.hops))
+            base, hops_above = known
             here = path if base == parent else f"{base}/{name}"
             if linked and (target := self.link(here)):
                 kind, linked = "link", False
@@ -126,11 +128,12 @@ class Root:
                 self._searched.add(base)
                 self.searched(base or "/")
             if kind != "link":
-                return Walk._make((asked, (*hops, Hop._make((here, None))), kind, reason, file))
-            links += len(self.directory(parent).hops)
+                hops += (Hop._make((here, None)),)
+                return Walk._make((asked, hops, kind, reason, file))
+            links += hops_above
             if links > MAX_LINKS:
                 return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)
-            hops = (*hops, Hop._make((here, target)))
+            hops += (Hop._make((here, target)),)
             path = target if target.startswith("/") else f"{base}/{target}"
 
     def directory(self, path: str) -> Walk:
@@ -190,8 +193,8 @@ class DiskRoot(Root):
         self._mount_points = set()
         if not prefix:
             # No path of the machine's own is translated: what is asked of each file goes there at once.
-            self.look, self.link, self.use_one = record.look, record.link, record.read  # type: ignore[method-assign, assignment]
-            self.opened, self.left_open = record.opened, record.left_open  # type: ignore[method-assign, assignment]
+            self.look, self.link, self.opened = record.look, record.link, record.opened  # type: ignore[method-assign, assignment]
+            self.left_open, self.use, self.use_one = record.left_open, record.use, record.read  # type: ignore[method-assign, assignment]
         if prefix and record.build_tree:
             parts = record.build_tree.split("/")
             self._mount_points = {"/".join(parts[:n]) for n in range(2, len(parts))}

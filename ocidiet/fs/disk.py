@@ -6,7 +6,7 @@ A file is known by its `Identity` from the first look on: one that differs later
 from __future__ import annotations
 
 from ocidiet.errors import InputChanged, InputError
-from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, below
+from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, Walk, below
 from ocidiet.system import errno, os
 
 MAX_HELD = 64
@@ -148,6 +148,10 @@ class OpenFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; a container stays open for others."""
         if self.file.container is None:
             os.close(self.fd)
 
@@ -197,7 +201,7 @@ class Record:
 
     def _close(self) -> None:
         if self._left_open is not None:
-            self._left_open.__exit__()
+            self._left_open.close()
 
     __del__ = _close
 
@@ -247,7 +251,8 @@ class Record:
         if st.st_mode & _S_IFMT != _S_IFREG:
             os.close(fd)
             return None
-        self._close()
+        if self._left_open is not None:
+            self._close()
         file = self._file(path, st, "")
         self._left_open = OpenFile(file, None, fd)
         return file
@@ -294,6 +299,12 @@ class Record:
         """The file at `path`, or the link that leads to it, is an input."""
         self._read[path] = None
 
+    def use(self, walk: Walk) -> None:
+        """As `read`, of a file and of all links that lead to it."""
+        read = self._read
+        for path, _ in walk.hops:
+            read[path] = None  # type: ignore[index]  # of the machine's own root
+
     def searched(self, directory: HostPath, of_sysroot: bool = False) -> None:
         """A name was looked up in `directory`."""
         if of_sysroot or not below(directory, self.build_tree):
@@ -330,7 +341,7 @@ class Record:
     def recheck(self) -> None:
         """Raise `InputChanged` for anything that now answers otherwise than when it was asked."""
         for file in self._opened.values():
-            OpenFile(file).__exit__()
+            OpenFile(file).close()
         for path, was in self._seen.items():
             now: Identity | str | None
             try:

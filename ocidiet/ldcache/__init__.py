@@ -120,40 +120,37 @@ class Cache:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
         wanted, key = flags_of(machine, bits), os.fsencode(name) + b"\0"
-        strings, rows, row = self._strings, self._rows, self._row
+        strings, rows, row, first = self._strings, self._rows, self._row, self._first
         found = []
         # Those of a name stand side by side.
-        for at in range(self._first_at(key), len(rows), row.size):
-            flags, name_at, value, *more = row.unpack_from(rows, at)
-            if not strings.startswith(key, name_at):
+        for at in range(self._first_at(key) if first is None else first.get(key, len(rows)), len(rows), row.size):
+            entry = row.unpack_from(rows, at)
+            if not strings.startswith(key, entry[1]):
                 break
+            value = entry[2]
             end = strings.find(b"\0", value)
-            if flags not in wanted or end < 0:
+            if entry[0] not in wanted or end < 0:
                 continue
-            level: str | None = ""
-            if more and more[1]:
-                level = self._level(more[1])
+            level = self._level(entry[4]) if len(entry) > 3 and entry[4] else ""
             if level is not None:
                 found.append((level, os.fsdecode(strings[value:end])))
         return found
 
     def _first_at(self, name: bytes) -> int:
         """Where in the rows the entries of a name start; behind them all if it has none."""
-        strings, size = self._strings, self._row.size
-        if self._first is not None:
-            return self._first.get(name, len(self._rows))
-        keys = enumerate(row[1] for row in self._row.iter_unpack(self._rows))
+        strings, size, behind = self._strings, self._row.size, len(self._rows)
+        keys = struct.iter_unpack(f"{self._order}4xI{size - 8}x", self._rows)
         # Most programs ask for one name or for many.
         if not self._was_asked:
             self._was_asked = True
             at = self._of_one(name)
             if at is None:
-                at = next((number * size for number, key in keys if strings.startswith(name, key)), len(self._rows))
+                at = next((row * size for row, (key,) in enumerate(keys) if strings.startswith(name, key)), behind)
             return at
-        names = [strings[key : strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1] for _, key in keys]
+        names = [strings[key : strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1] for (key,) in keys]
         # The first of a name is the last to be entered.
-        self._first = dict(zip(reversed(names), range((len(names) - 1) * size, -1, -size), strict=True))
-        return self._first.get(name, len(self._rows))
+        self._first = dict(zip(reversed(names), range(behind - size, -1, -size), strict=True))
+        return self._first.get(name, behind)
 
     def _of_one(self, name: bytes) -> int | None:
         """As `_first_at`, where a name stands once among the strings, as ldconfig writes them; else None."""

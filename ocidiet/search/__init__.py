@@ -47,7 +47,7 @@ __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders
 # Loaders and caches have less than half of it; debugging symbols stand behind what is looked for.
 MAX_LOADER_BYTES = 2 << 20
 # Without these symbols, what is looked for stands in a loader's last 32 to 84 KiB, behind the code.
-END_BYTES = 96 << 10
+ENDS_BYTES = (64 << 10, 96 << 10)
 _MARGIN_BYTES = 4096
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"
@@ -93,9 +93,12 @@ class Loaders:
         known = self._files.abouts.get(interp.file.identity)
         if known is None:
             of = (facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
-            end = self.content(interp.walk, END_BYTES)
-            known = about(end, *of)
-            if not is_told(known, end):
+            for end_bytes in ENDS_BYTES:
+                end = self.content(interp.walk, end_bytes)
+                known = about(end, *of)
+                if is_told(known, end):
+                    break
+            else:
                 content = self.content(interp.walk)
                 if _banner(content) < 0 and b"/etc/ld-musl-" in content:
                     from ocidiet.search.musl import Musl

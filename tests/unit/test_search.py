@@ -15,7 +15,7 @@ from ocidiet.errors import BadElf, OcidietError
 from ocidiet.fs import DiskRoot, Look, Record, Root
 from ocidiet.ldcache import Cache
 from ocidiet.model import ElfFacts, File, HostPath, Lookup, Object, Probe, Rule, Search
-from ocidiet.search import END_BYTES, About, Loaders, about, is_told
+from ocidiet.search import ENDS_BYTES, About, Loaders, about, is_told
 from ocidiet.search.glibc import DF_1_NODEFLIB, Glibc, expand, tokens
 from tests.support import done, need
 from tests.unit.elfmaker import AARCH64, I386, INTERP, X86_64, FakeRoot, lay, make
@@ -114,6 +114,7 @@ LIB_TEXT = b"\0lib/x86_64-linux-gnu\0"
 ALL = RUN + LIB_TEXT + BANNER
 
 
+END_BYTES = ENDS_BYTES[-1]
 ENDS: dict[str, tuple[tuple[bytes | int, ...], bool]] = {
     "end": ((200_000, ALL), True),
     "early in the end": ((200_000, ALL, END_BYTES - 8192), True),
