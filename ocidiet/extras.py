@@ -7,7 +7,8 @@ leads to. Hard links are copies: which names share an inode is the build machine
 from __future__ import annotations
 
 from ocidiet.errors import InputError
-from ocidiet.model import TYPE_CHECKING, Extra, Hop, ImagePath, Reason, Rule, Walk
+from ocidiet.model import TYPE_CHECKING, Hop, ImagePath, Rule, Walk
+from ocidiet.model.image import Extra, Reason
 
 # A link into these (/etc/mtab, /dev/stdin) is kept alone: its target is the running container's matter.
 _RUN_TIME = ("/proc/", "/sys/", "/dev/")

@@ -15,7 +15,7 @@ from ocidiet.system import os, struct
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from ocidiet.model import Entry, Tree
+    from ocidiet.model.image import Entry, Tree
 
     class Writable(Protocol):
         @property

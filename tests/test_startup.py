@@ -33,8 +33,8 @@ WALK = (
     " ocidiet.ldcache ocidiet.search ocidiet.search.glibc"
 )
 JOB = (
-    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.tar ocidiet.tree"
-    " ocidiet.tree.layout ocidiet.verify"
+    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.model.image ocidiet.tar"
+    " ocidiet.tree ocidiet.tree.layout ocidiet.verify"
 )
 IMAGE = (
     "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.commit.layers ocidiet.model.oci ocidiet.oci"
@@ -52,7 +52,8 @@ except ImportError:
 SHOW = f"{WALK} ocidiet.cli.show"
 VERIFY = (
     f"{WALK} ocidiet.cli.verify ocidiet.fs.archive ocidiet.fs.image ocidiet.fs.layout ocidiet.fs.named"
-    " ocidiet.fs.unpack ocidiet.model.verdict ocidiet.report ocidiet.report.verdict ocidiet.verify ocidiet.verify.image"
+    " ocidiet.fs.unpack ocidiet.model.image ocidiet.model.verdict ocidiet.report ocidiet.report.verdict"
+    " ocidiet.verify ocidiet.verify.image"
 )
 DECLARED = (
     f"{JOB} ocidiet.cli.beside ocidiet.cli.declared ocidiet.cli.roots ocidiet.fs.declared ocidiet.model.declared"

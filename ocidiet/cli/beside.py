@@ -4,7 +4,8 @@ which declared inputs were not read."""
 from __future__ import annotations
 
 from ocidiet import commit
-from ocidiet.model import TYPE_CHECKING, Tree
+from ocidiet.model import TYPE_CHECKING
+from ocidiet.model.image import Tree
 from ocidiet.system import os
 
 if TYPE_CHECKING:

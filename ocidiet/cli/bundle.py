@@ -8,7 +8,8 @@ from ocidiet.commit.layers import Layers, key
 from ocidiet.commit.state import SUFFIX, Basis, State, of_entries
 from ocidiet.errors import InputError, OcidietError
 from ocidiet.fs import OpenFile, aligned
-from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Notice, Reason
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Notice
+from ocidiet.model.image import Entry, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from ocidiet.commit.compress import Compression
     from ocidiet.fs import Record
     from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
-    from ocidiet.model import ElfFacts, Program, Request, Source, Tree
+    from ocidiet.model import ElfFacts, Program, Request, Source
+    from ocidiet.model.image import Tree
     from ocidiet.model.oci import Platform, Wanted
     from ocidiet.oci.archive import Archive
     from ocidiet.oci.layout import Layout

@@ -12,7 +12,8 @@ from ocidiet.commit.blobs import HashingWriter, Store
 from ocidiet.commit.layers import key
 from ocidiet.commit.state import of_entries
 from ocidiet.errors import InputError, UsageError, shown
-from ocidiet.model import TYPE_CHECKING, Entry, HostPath, ImagePath, Reason
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath
+from ocidiet.model.image import Entry, Reason
 from ocidiet.model.oci import Descriptor, Digest, Layer, Platform
 from ocidiet.oci.layout import Layout
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ocidiet.cli import bundle
     from ocidiet.commit import state
     from ocidiet.fs.image import ImageRoot
-    from ocidiet.model import Extra, Lookup, Program, Tree
+    from ocidiet.model import Lookup, Program
+    from ocidiet.model.image import Extra, Tree
 
     Named = tuple[Source, fs.Root]
     """A program, and where it is looked up."""
@@ -234,7 +235,7 @@ def _resolved(
     walks = [(given, at.walk(given.path)) for given, at in libraries]
     opened = [(given, walk) for given, walk in walks if walk.file is not None and walk.file.identity not in mapped]
     more = resolver.resolve([(given.name, walk) for given, walk in opened])
-    loaded = {edge.name for part in parts for edge in part.edges} | {extra.name.rpartition("/")[2] for extra in added}
+    loaded = {name for part in parts for _, name, _ in part.edges} | {extra.name.rpartition("/")[2] for extra in added}
     for (given, _), one in zip(opened, more.programs, strict=True):
         missing[given.name] = [lookup for lookup in Closure((one,)).missing if lookup.name not in loaded]
     closed = Closure(closed.programs + more.programs, tuple(dict.fromkeys(closed.notices + more.notices)))

@@ -8,7 +8,7 @@ and execve(2). Names that nothing serves are collected over all programs.
 from __future__ import annotations
 
 from ocidiet import elf
-from ocidiet.closure.space import Shape, Space
+from ocidiet.closure.space import Space
 from ocidiet.errors import BadElf, InputError, OcidietError, shown
 from ocidiet.fs import OpenFile
 from ocidiet.model import (
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet.fs import Held, Root
-    from ocidiet.model import File, Identity, Search, Versions, Walk
+    from ocidiet.model import File, Identity, Search, Walk
+    from ocidiet.model.image import Versions
     from ocidiet.search import About, Loader
 
 # For a shared object that names no interpreter: the one its ABI prescribes, by (e_machine, bits,
@@ -72,8 +73,10 @@ class Facts:
                 if opened is None:
                     opened = OpenFile(file, self._held)
                     self._held = opened.held
-                with opened:
+                try:
                     known = elf.parse(opened.pread, identity.size_bytes)
+                finally:
+                    opened.close()
             except (BadElf, InputError) as error:
                 known = error
             self._known[identity] = known
@@ -94,7 +97,8 @@ class Facts:
 
             with OpenFile(found.file, self._held) as opened:
                 self._held = opened.held
-                known = versions.versions(opened.pread, found.facts)
+                there = versions.tables(opened.pread, found.file.identity.size_bytes)
+                known = versions.versions(opened.pread, there)
             self._versions[found.file.identity] = known
         return known
 
@@ -103,14 +107,15 @@ class Facts:
         from ocidiet.elf import versions
 
         with OpenFile(found.file) as opened:
-            return versions.provided(opened.pread, found.facts)
+            return versions.provided(opened.pread, versions.tables(opened.pread, found.file.identity.size_bytes))
 
     def version_needed(self, by: Object, file: str, hashed: int) -> tuple[str, str]:
         """The name of a version that `by` needs of `file`, and of a symbol that needs it. Raises as `versions`."""
         from ocidiet.elf import versions
 
+        size_bytes = by.file.identity.size_bytes
         with OpenFile(by.file) as opened:
-            return versions.needed(opened.pread, by.file.identity.size_bytes, by.facts, file, hashed)
+            return versions.needed(opened.pread, size_bytes, versions.tables(opened.pread, size_bytes), file, hashed)
 
     def unwinder(self, loaded: Sequence[Object]) -> Object | None:
         """One of `loaded` that imports a function for which glibc opens libgcc_s.so.1; None if none does.
@@ -119,24 +124,23 @@ class Facts:
         """
         calm = self._calm
         rest = [found for found in loaded if id(found.facts) not in calm]
-        for found in rest:
+        for found in rest if self._unwinding else ():
             if id(found.facts) in self._unwinding:
                 return found
         for found in rest:
-            if self._unwinds(found):
-                self._unwinding.add(id(found.facts))
+            facts = found.facts
+            if (facts.strings is None or elf.may_unwind(facts.strings)) and self._unwinds(found):
+                self._unwinding.add(id(facts))
                 return found
-            calm.add(id(found.facts))
+            calm.add(id(facts))
         return None
 
     def _unwinds(self, found: Object) -> bool:
-        facts = found.facts
-        if facts.strings is not None and not elf.may_unwind(facts.strings):
-            return False
         from ocidiet.elf import symbols
 
         with OpenFile(found.file) as opened:
-            return symbols.unwinds(opened.pread, found.file.identity.size_bytes, facts)
+            is_searched = found.facts.strings is not None
+            return symbols.unwinds(opened.pread, found.file.identity.size_bytes, is_searched)
 
     def starts(self, file: File) -> bool:
         """Whether the file is a program, a library or a script that something may start or open."""
@@ -167,7 +171,7 @@ class Resolver:
         self._search = search
         self._cwd = search.cwd.rstrip("/")
         self._loaders = Loaders(root, search, facts)
-        self._shapes: dict[tuple[Loader, tuple[str, ...], str], Shape] = {}
+        self._alike: dict[tuple[Loader, tuple[str, ...], str], Space] = {}
         self._interps: dict[str, tuple[Object | None, Probe]] = {}
 
     def resolve(self, named: Sequence[tuple[str, Walk]]) -> Closure:
@@ -270,12 +274,12 @@ class Resolver:
         if loader.follows_glibc:
             listed, configs = self._loaders.preloaded(main)
             preloads = [*preloads, *listed]
-        shapes = self._shapes
-        space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, shapes)
+        alike = self._alike
+        space = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, alike)
         levels = []
         for level in loader.levels(main.facts) if space.better else ():
             if level in space.better:
-                seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, shapes, level)
+                seen = Space(main, interp, loader, self._facts, self._search.dlopen, preloads, alike, level)
                 if seen.files() != space.files():
                     levels.append(seen.program())
         notices.update(dict.fromkeys(space.notices))

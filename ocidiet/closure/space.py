@@ -8,13 +8,14 @@ libgcc_s.so.1, which glibc opens by itself.
 from __future__ import annotations
 
 from ocidiet.errors import BadElf, InputError, shown
-from ocidiet.model import TYPE_CHECKING, Edge, Lookup, NamedTuple, Notice, Object, Priority, Program, ReachedBy, Rule
+from ocidiet.model import TYPE_CHECKING, Lookup, NamedTuple, Notice, Object, Priority, Program, ReachedBy, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocidiet.closure import Facts
     from ocidiet.model import Config, File
+    from ocidiet.model.loading import Asked
     from ocidiet.search import Loader
 
 # What is missing is told with each place that was tried: a hostile file asks for millions of them.
@@ -30,9 +31,9 @@ class Shape(NamedTuple):
     served: dict[str, Object]
     mapped: dict[tuple[int, int], Object]
     objects: list[Object]
-    first: list[tuple[str, Object]]
-    """What the program itself asks for, and what serves it."""
-    edges: list[Edge]
+    first: Asked
+    """What the program itself asks for."""
+    asked: list[Asked]
     """What the libraries ask for."""
     better: set[str]
 
@@ -48,10 +49,10 @@ class Space:
         facts: Facts,
         dlopen: str,
         preloads: Sequence[str],
-        shapes: dict[tuple[Loader, tuple[str, ...], str], Shape],
+        alike: dict[tuple[Loader, tuple[str, ...], str], Space],
         level: str = "",
     ) -> None:
-        """`shapes` are of programs before."""
+        """`alike` are of programs before."""
         self.better: set[str] = set()
         self.notices: dict[Notice, None] = {}
         self._main = main
@@ -60,24 +61,27 @@ class Space:
         self._facts = facts
         self._level = level
         self._objects: list[Object] = []
-        self._edges: list[Edge] = []
+        self._asked: list[Asked] = []
         self._missing: list[Lookup] = []
         self._in_vain = 0
+        self._made: Shape | None = None
         self._start()
         queue = [main]
         for name in preloads:
             asker = main if loader.follows_glibc else interp
-            self._ask(name, asker, ReachedBy.PRELOAD, queue, "to be preloaded")
+            self._ask_one(name, asker, ReachedBy.PRELOAD, queue, "to be preloaded")
         needed = main.facts.needed
         shared = loader.known(main, level) is not None and not (preloads or main.facts.soname or main.facts.filters)
-        shape = shapes.get((loader, needed, level)) if shared else None
+        before = alike.get((loader, needed, level)) if shared else None
+        shape = before.shape() if before is not None else None
         if shape is not None and main.file.identity[:2] not in shape.mapped:
             self._fill(shape)
         else:
             self._walk(queue)
-            shape = self._shape() if shared else None
-            if shape is not None:
-                shapes[loader, needed, level] = shape
+            if shared and shape is None and not (self._missing or self.notices):
+                starting = (self._served, self._mapped, len(self._objects), len(self._asked), set(self.better))
+                self._starting: tuple[dict[str, Object], dict[tuple[int, int], Object], int, int, set[str]] = starting
+                alike[loader, needed, level] = self
         if dlopen in Priority.ALL:
             self._notes(Priority.ALL[: Priority.ALL.index(dlopen) + 1])
             if dlopen != Priority.REQUIRED and loader.follows_glibc:
@@ -92,9 +96,9 @@ class Space:
     def program(self, configs: tuple[Config, ...] = (), levels: tuple[Program, ...] = ()) -> Program:
         """The space as a value."""
         loader, missing = self._loader, tuple(self._missing)
-        objects, edges = tuple(self._objects), tuple(self._edges)
+        objects, asked = tuple(self._objects), tuple(self._asked)
         told = (loader.default_dirs, loader.lib, missing, configs, levels, (), self._level)
-        return Program._make((self._main, self._interp, objects, edges, *told))
+        return Program._make((self._main, self._interp, objects, asked, *told))
 
     def _start(self) -> None:
         self._served: dict[str, Object] = {}
@@ -116,42 +120,48 @@ class Space:
         return mapped
 
     def _walk(self, queue: list[Object]) -> None:
-        served, loader = self._served, self._loader
-        add, edge = self._edges.append, Edge._make
+        serving, loader, level = self._served.get, self._loader, self._level
         for at, by in enumerate(queue):  # which grows meanwhile: breadth first
             facts = by.facts
             if facts.filters and loader.follows_glibc:
                 self._filter(by, queue, at)
                 continue
-            for name in facts.needed:
-                found = served.get(name)
+            names = facts.needed
+            served: list[Object | None] = []
+            for name in names:
+                found = serving(name)
                 if found is None:
-                    # What was found in another program's space: most of what many programs ask for.
-                    known = loader.known(by, self._level) if by.reached_by in _STARTING else None
-                    found = known.get(name) if known is not None else None
-                    if found is None:
-                        self._ask(name, by, ReachedBy.NEEDED, queue)
-                        continue
-                    self._take(found, queue)
-                add(edge((by, name, found)))
+                    known = loader.known(by, level)
+                    # Most of what many programs ask for was found in another one's space.
+                    if known is not None and name in known and by.reached_by in _STARTING:
+                        found = known[name]
+                        self._take(found, queue)
+                    elif (spelled := loader.spelled(name, by)) is not None:
+                        found = self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
+                        if spelled != name:
+                            names = (*names[: len(served)], spelled, *names[len(served) + 1 :])
+                served.append(found)
+            self._asked.append((by, names, served))
 
     def _fill(self, shape: Shape) -> None:
         self._served, self._mapped = shape.served, shape.mapped
         self._objects += shape.objects
-        self._edges += [Edge._make((self._main, name, found)) for name, found in shape.first]
-        self._edges += shape.edges
+        self._asked.append((self._main, *shape.first[1:]))
+        self._asked += shape.asked
         self.better.update(shape.better)
 
-    def _shape(self) -> Shape | None:
-        """The space as it is, unless something in it is this program's alone."""
-        main = self._main
-        first = [(name, found) for by, name, found in self._edges if by is main]
-        alone = self._missing or self.notices or any(found.owner is not None for _, found in first)
-        if alone or any(found is main for found in self._served.values()):
-            return None
-        mapped = {key: found for key, found in self._mapped.items() if found is not main}
-        edges = self._edges[len(first) :]
-        return Shape(self._served, mapped, self._objects[:], first, edges, set(self.better))
+    def shape(self) -> Shape | None:
+        """What starts the program, unless something in it is its alone: made for the second one that needs the same."""
+        if self._made is None:
+            main = self._main
+            served, mapped, objects, asked, better = self._starting
+            first, *rest = self._asked[:asked]
+            alone = any(found.owner is not None for found in first[2] if found is not None)
+            if alone or any(found is main for found in served.values()):
+                return None
+            mapped = {key: found for key, found in mapped.items() if found is not main}
+            self._made = Shape(served, mapped, self._objects[:objects], first, rest, better)
+        return self._made
 
     def _filter(self, by: Object, queue: list[Object], at: int) -> None:
         """A filter's libraries come before itself, and so before what else waits."""
@@ -160,53 +170,67 @@ class Space:
         rest: list[Object] = []
         for position in range(len(facts.needed) + 1):
             for asked in facts.filters:
-                absent, asks = "" if asked.required else _SILENT, len(self._edges)
-                if asked.position == position and self._ask(asked.name, by, ReachedBy.FILTER, first, absent):
-                    for edge in self._edges[asks:]:  # none for a name that no file serves
-                        self._put_before(by, edge.found)
+                absent, asks = "" if asked.required else _SILENT, len(self._asked)
+                if asked.position == position and self._ask_one(asked.name, by, ReachedBy.FILTER, first, absent):
+                    for _, _, (filtee,) in self._asked[asks:]:  # none for a name that no file serves
+                        self._put_before(by, filtee)
             if position < len(facts.needed):
-                self._ask(facts.needed[position], by, ReachedBy.NEEDED, rest)
+                self._ask_one(facts.needed[position], by, ReachedBy.NEEDED, rest)
         queue[at + 1 : at + 1] = first
         queue += rest
 
-    def _put_before(self, by: Object, filtee: Object) -> None:
+    def _put_before(self, by: Object, filtee: Object | None) -> None:
         objects = self._objects
         place = {id(found): at for at, found in enumerate(objects)}
         at, there = place.get(id(by), 0), place.get(id(filtee), -1)
         if there > at:
-            del objects[there]
-            objects.insert(at, filtee)
+            objects.insert(at, objects.pop(there))
 
-    def _ask(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
+    def _ask_one(self, name: str, by: Object, reached_by: str, queue: list[Object], absent: str = "") -> bool:
         """`by` asks for `name`: whether it is served. `absent` is what to say where it may be absent."""
-        loader = self._loader
-        spelled = loader.spelled(name, by)
+        spelled = self._loader.spelled(name, by)
         if spelled is None:
             return True
-        name = spelled
-        found = self._interp if loader.is_loader(name) else self._served.get(name)
+        found = self._ask(spelled, by, reached_by, queue, absent, self._loader.known(by, self._level))
         if found is None:
-            served = loader.serve(name, by, self._main, self._level)
-            if isinstance(served, Lookup):
-                self._in_vain += len(served.probes)
-                if self._in_vain > _MAX_IN_VAIN:
-                    raise InputError(self._main.name, f"looks in vain in more than {_MAX_IN_VAIN} places")
-                if not absent:
-                    self._missing.append(served)
-                elif absent != _SILENT:
-                    self._notice(f"{name}: not found, {absent}: the loader goes on without it")
-                return False
-            found = served
-            if found is not self._interp:
-                if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
-                    reached_by = by.reached_by
-                if reached_by != ReachedBy.NEEDED:
-                    found = Object._make((*served[:-2], reached_by, served.tried))
-                if found.owner is not None and not found.item.startswith(("/", "$")):
-                    self._told_by_chance(found)
-                self._take(found, queue)
-        self._edges.append(Edge._make((by, name, found)))
+            return False
+        self._asked.append((by, (spelled,), (found,)))
         return True
+
+    def _ask(
+        self,
+        name: str,
+        by: Object,
+        reached_by: str,
+        queue: list[Object],
+        absent: str,
+        known: dict[str, Object] | None,
+    ) -> Object | None:
+        """What serves `name`; `known` is what the loader knows for `by` already."""
+        loader = self._loader
+        found = self._interp if loader.is_loader(name) else self._served.get(name)
+        if found is not None:
+            return found
+        served = loader.serve(name, by, self._main, self._level, known)
+        if isinstance(served, Lookup):
+            self._in_vain += len(served.probes)
+            if self._in_vain > _MAX_IN_VAIN:
+                raise InputError(self._main.name, f"looks in vain in more than {_MAX_IN_VAIN} places")
+            if not absent:
+                self._missing.append(served)
+            elif absent != _SILENT:
+                self._notice(f"{name}: not found, {absent}: the loader goes on without it")
+            return None
+        found = served
+        if found is not self._interp:
+            if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
+                reached_by = by.reached_by
+            if reached_by != ReachedBy.NEEDED:
+                found = Object._make((*served[:-2], reached_by, served.tried))
+            if found.owner is not None and not found.item.startswith(("/", "$")):
+                self._told_by_chance(found)
+            self._take(found, queue)
+        return found
 
     def _take(self, found: Object, queue: list[Object]) -> None:
         if found.better:
@@ -236,17 +260,17 @@ class Space:
 
     def _try(self, name: str, by: Object, reached_by: str, queue: list[Object]) -> list[Lookup] | None:
         """Load `name` and all that it needs, or nothing: then what is missing."""
-        before = (self._served, self._mapped, len(self._objects), len(self._edges), len(self._missing))
+        before = (self._served, self._mapped, len(self._objects), len(self._asked), len(self._missing))
         # What was there may be a shape's.
         self._served = dict(self._served)
         self._mapped = {self._main.file.identity[:2]: self._main, **self._mapped}
-        if self._ask(name, by, reached_by, queue):
+        if self._ask_one(name, by, reached_by, queue):
             self._walk(queue)
         missing = self._missing[before[4] :]
         if not missing:
             return None
         self._served, self._mapped = before[0], before[1]
-        del self._objects[before[2] :], self._edges[before[3] :], self._missing[before[4] :]
+        del self._objects[before[2] :], self._asked[before[3] :], self._missing[before[4] :]
         return missing
 
     def _notes(self, wanted: Sequence[str]) -> None:

@@ -9,16 +9,19 @@ a loader refuses. Every number from the file is bounded before it is used.
 from __future__ import annotations
 
 from ocidiet.errors import BadElf
-from ocidiet.model import TYPE_CHECKING, ElfFacts, Filter, NamedTuple
+from ocidiet.model import TYPE_CHECKING, ElfFacts
 from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ocidiet.model.unusual import Filter
+
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
-    Form = tuple[int, str, struct.Struct, struct.Struct]
-    """Class, struct's byte order, ELF header, program header."""
+    Form = tuple[str, int, struct.Struct, struct.Struct, str, int]
+    """Struct's byte order, bits, ELF header, program header; of the dynamic section a word and the entries' size."""
+    Read = tuple[ElfFacts, str, list[tuple[int, int, int]], dict[int, int]]
 
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
@@ -41,22 +44,24 @@ _MAX_SPAN_BYTES = 1 << 16
 MAX_TAGS = 1024
 MAX_NOTE_BYTES = 1 << 20
 _FIRST_READ_BYTES = 4096
-# A string table up to this size is read whole.
-_SMALL_STRTAB_BYTES = 1 << 13
+# String tables up to these sizes are read whole, and kept. What a program imports is asked of nearly each, of few
+# libraries: memory that is touched for nothing costs as much as parsing does.
+_SMALL_STRTAB_BYTES, _PROGRAMS_STRTAB_BYTES = 1 << 10, 1 << 13
 NOT_ELF = "not an ELF file"
 
 # By EI_CLASS: layouts, of which what is not read is left out.
 _EHDR = {1: "16xHHI4xIII2xHH6x", 2: "16xHHI8xQQI2xHH6x"}
 _PHDR = {1: "III4xI12x", 2: "I4xQQ8xQ16x"}
-_DYN = {1: (8, "I"), 2: (16, "Q")}
+_DYN = {1: ("I", 8), 2: ("Q", 16)}
 
 # By EI_CLASS and EI_DATA.
 FORMS: dict[tuple[int, int], Form] = {
     (ei_class, ei_data): (
-        ei_class,
         order,
+        32 * ei_class,
         struct.Struct(order + _EHDR[ei_class]),
         struct.Struct(order + _PHDR[ei_class]),
+        *_DYN[ei_class],
     )
     for ei_class in (1, 2)
     for ei_data, order in ((1, "<"), (2, ">"))
@@ -70,8 +75,8 @@ _USUAL = {
 
 _LOADED_TYPES = (ET_EXEC, ET_DYN)
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
-_TEXTS = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
-_VERSION_TABLES = ((DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM))
+_RARE_TEXTS = (DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
+_RARE = frozenset((*_RARE_TEXTS, *_FILTERS))
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
 # pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
 UNWINDERS = (b"pthread_cancel\0", b"pthread_exit\0", b"thrd_exit\0", b"backtrace\0")
@@ -87,31 +92,21 @@ def struct_of(fmt: str) -> struct.Struct:
     return made
 
 
-class Headers(NamedTuple):
-    """What the program headers say."""
+def parse(pread: Pread, size_bytes: int) -> ElfFacts:
+    """The facts of an ELF file of `size_bytes`.
 
-    ei_class: int
-    order: str
-    e_type: int
-    machine: int
-    e_flags: int
-    interp: str | None
-    dynamic: tuple[int, int, int, int] | None
-    """Offset, p_filesz, p_vaddr, and the offset of the program header."""
-    loads: list[tuple[int, int, int]]
-    notes: tuple[bytes, ...]
-    odd: BadElf | None
-    """What the kernel does not look at in a program, and glibc's loader refuses in a library."""
-    head: bytes
-    """The first bytes of the file."""
-
-    def bad(self, what: str, field: str, offset: int) -> BadElf:
-        """What is wrong in the file."""
-        return BadElf(what, field, offset, 32 * self.ei_class, self.machine)
+    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
+    lies outside the file.
+    """
+    return read(pread, size_bytes)[0]
 
 
-def headers(pread: Pread, size_bytes: int) -> Headers:
-    """The headers alone. Raises `BadElf`, as `parse`."""
+def read(pread: Pread, size_bytes: int) -> Read:
+    """As `parse`, and what leads to the tables of the file: struct's byte order; p_vaddr, p_offset and p_filesz of each
+    PT_LOAD; the d_val of each d_tag, of several the last, as to loaders.
+
+    One function: a large program has hundreds of files, and each call costs.
+    """
     head = pread(_FIRST_READ_BYTES, 0)
     form = _USUAL.get(head[:16]) if len(head) >= 64 else None
     is_usual = form is not None
@@ -119,9 +114,8 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
         from ocidiet.elf import unusual
 
         form = unusual.form(head)
-    ei_class, order, ehdr, phdr = form
+    order, bits, ehdr, phdr, word, entry_bytes = form
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
-    bits, size = 32 * ei_class, phdr.size
     odd = None
     if not is_usual or e_version != 1:
         from ocidiet.elf import unusual
@@ -129,6 +123,7 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
         odd = unusual.odd(head, e_version, machine)
     if e_type not in _LOADED_TYPES:
         raise BadElf(f"neither a program nor a shared object: type {e_type}", "e_type", 16, bits, machine)
+    size = phdr.size
     if phentsize != size:
         what = f"program header size {phentsize}, not {size}"
         raise BadElf(what, "e_phentsize", ehdr.size - 10, bits, machine)
@@ -136,53 +131,186 @@ def headers(pread: Pread, size_bytes: int) -> Headers:
         from ocidiet.elf import unusual
 
         phnum = unusual.phnum(pread, size_bytes, form, machine, shoff, phnum)
-    table = _within(pread, size_bytes, head, phoff, phnum * size)
+    end = phoff + phnum * size
+    table = head[phoff:end] if end <= len(head) else _beyond(pread, size_bytes, phoff, end)
     if table is None:
         raise BadElf("program headers outside the file", "e_phoff", 28 if bits == 32 else 32, bits, machine)
-    interp = dynamic = None
+
+    interp = segment = None
     loads = []
     notes: tuple[bytes, ...] = ()
     note_bytes = 0
-    here = phoff - size
     for p_type, offset, vaddr, filesz in phdr.iter_unpack(table):
-        here += size
         if p_type > PT_NOTE:
             continue
         if p_type == PT_LOAD:
             if filesz and (vaddr - offset) & 0xFFF:
                 what = "segment's address and offset differ within a page"
-                raise BadElf(what, "PT_LOAD p_offset", here, bits, machine)
+                raise BadElf(
+                    what,
+                    "PT_LOAD p_offset",
+                    phoff + _place(phdr, table, (p_type, offset, vaddr, filesz)),
+                    bits,
+                    machine,
+                )
             loads.append((vaddr, offset, filesz))
         # All together: each of many program headers may name the same bytes.
         elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
             end = offset + filesz
             if end > len(head) or head.find(b"FDO\0", offset, end) >= 0:
-                data = _within(pread, size_bytes, head, offset, filesz) or b""
-                notes += tuple(_dlopen_notes(data, struct_of(order + "III")))
+                note = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end) or b""
+                notes += tuple(_dlopen_notes(note, struct_of(order + "III")))
         elif p_type == PT_DYNAMIC:
-            dynamic = (offset, filesz, vaddr, here)
+            segment = (offset, vaddr, filesz)
         elif p_type == PT_INTERP and interp is None:
+            end = offset + filesz
             if filesz > MAX_INTERP_BYTES:
-                raise BadElf(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", here, bits, machine)
-            text = _within(pread, size_bytes, head, offset, filesz)
+                at = phoff + _place(phdr, table, (p_type, offset, vaddr, filesz))
+                raise BadElf(f"interpreter name of {filesz} bytes", "PT_INTERP p_filesz", at, bits, machine)
+            text = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end)
             if text is None:
-                raise BadElf("interpreter name outside the file", "PT_INTERP p_offset", here, bits, machine)
+                at = phoff + _place(phdr, table, (p_type, offset, vaddr, filesz))
+                raise BadElf("interpreter name outside the file", "PT_INTERP p_offset", at, bits, machine)
             name, ends, _ = text.partition(b"\0")
             if not ends or not name:
                 raise BadElf("interpreter name empty or without end", "PT_INTERP", offset, bits, machine)
             interp = os.fsdecode(name)
-    return Headers._make((ei_class, order, e_type, machine, e_flags, interp, dynamic, loads, notes, odd, head))
+    if segment is None:
+        facts = ElfFacts(bits, order == "<", machine, False, interp, (), None, None, None, 0, e_flags)
+        return facts, order, loads, {}
+
+    offset, vaddr, filesz = segment
+    count = (filesz if offset + filesz <= size_bytes else max(size_bytes - offset, 0)) // entry_bytes
+    if not count:
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine)
+    if count * entry_bytes > MAX_DYNAMIC_BYTES:
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at, bits, machine)
+    end = offset + count * entry_bytes
+    data = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end)
+    if data is None:
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine)
+    if count > MAX_TAGS:
+        from ocidiet.elf import unusual
+
+        data = data[: unusual.end_of_many(data, struct.Struct(f"{order}2{word}"), offset, bits, machine)]
+        count = len(data) // entry_bytes
+    words = struct.unpack(f"{order}{2 * count}{word}", data)
+    tags = words[::2]
+    try:
+        end = tags.index(DT_NULL)
+    except ValueError:
+        raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine) from None
+    tags, values = tags[:end], words[1 : 2 * end : 2]
+    last = dict(zip(tags, values))  # noqa: B905  # alike long
+
+    dynamic = strtab = size_bytes
+    address = last.get(DT_STRTAB, -1)
+    for start, at, length in reversed(loads):  # the first one that has it counts
+        end = start + length
+        if start <= vaddr < end:
+            dynamic = at + vaddr - start
+        if start <= address < end:
+            strtab = at + address - start
+    if dynamic != offset:
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at, bits, machine)
+
+    count = tags.count(DT_NEEDED)
+    needed = values[:count]
+    if tags[:count].count(DT_NEEDED) < count:  # linkers put them first
+        needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
+    wanted = [*needed]
+    if DT_SONAME in last:
+        wanted.append(last[DT_SONAME])
+    rare = last.keys() & _RARE
+    wanted += map(last.__getitem__, rare)
+    filtees: list[tuple[int, int, int]] = []
+    if rare and not rare.isdisjoint(_FILTERS):
+        position = 0
+        for tag, value in zip(tags, values, strict=True):
+            if tag in _FILTERS:
+                filtees.append((value, tag, position))
+                wanted.append(value)
+            position += tag == DT_NEEDED
+    if odd is not None and interp is None and not last.get(DT_FLAGS_1, 0) & DF_1_PIE:
+        raise odd
+
+    names: dict[int, str] = {}
+    strings: bytes | None = b""
+    if wanted:
+        if strtab >= size_bytes:
+            raise BadElf("string table outside the file", "DT_STRTAB", offset, bits, machine)
+        strsz = min(last.get(DT_STRSZ, 0), size_bytes - strtab)
+        low, high = 0, strsz
+        if strsz > (_SMALL_STRTAB_BYTES if interp is None else _PROGRAMS_STRTAB_BYTES):
+            # Linkers put these names together at one end of the table: one read of their span.
+            low, high = min(wanted), min(max(wanted) + _USUAL_STRING_BYTES, strsz)
+            if not 0 <= high - low <= _MAX_SPAN_BYTES:
+                low = high = 0
+        start, end = strtab + low, strtab + high
+        text = head[start:end] if end <= len(head) else _beyond(pread, size_bytes, start, end)
+        if text is None:
+            raise BadElf("string table outside the file", "DT_STRTAB", offset, bits, machine)
+        strings = text if high - low == strsz else None
+        try:
+            if len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
+                raise ValueError
+            plain = text.decode("ascii")
+            end_of = plain.index
+            for at in wanted:
+                start = at - low
+                names[at] = plain[start : end_of("\0", start)]
+        except ValueError:
+            from ocidiet.elf import unusual
+
+            names = unusual.names(pread, wanted, strtab, strsz, offset, bits, machine)
+    filters: tuple[Filter, ...] = ()
+    if filtees:
+        from ocidiet.elf import unusual
+
+        filters = unusual.filters(filtees, names)
+    soname = names.get(last.get(DT_SONAME, -1))
+    rpath = runpath = audit = depaudit = None
+    if rare:
+        rpath, runpath, audit, depaudit = map(names.get, map(last.get, _RARE_TEXTS))  # type: ignore[arg-type]
+    facts = ElfFacts._make(
+        (
+            bits,
+            order == "<",
+            machine,
+            True,
+            interp,
+            tuple(map(names.__getitem__, needed)),
+            soname,
+            rpath,
+            runpath,
+            last.get(DT_FLAGS_1, 0),
+            e_flags,
+            filters,
+            audit,
+            depaudit,
+            notes,
+            e_type == ET_EXEC,
+            strings,
+        )
+    )
+    return facts, order, loads, last
 
 
-def _within(pread: Pread, size_bytes: int, head: bytes, offset: int, length: int) -> bytes | None:
-    """So many bytes of the file, whose first are `head`; None unless all are inside it."""
-    end = offset + length
-    if end <= len(head):
-        return head[offset:end]
+def _beyond(pread: Pread, size_bytes: int, start: int, end: int) -> bytes | None:
+    """The bytes of the file from `start` to `end`; None unless all are inside it."""
     if end > size_bytes:
         return None
-    data = pread(length, offset)
-    return data if len(data) == length else None
+    data = pread(end - start, start)
+    return data if len(data) == end - start else None
+
+
+def _place(phdr: struct.Struct, table: bytes, header: tuple[int, ...]) -> int:
+    """Where in the table a program header stands."""
+    return [*phdr.iter_unpack(table)].index(header) * phdr.size
 
 
 def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
@@ -194,125 +322,6 @@ def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
         at = desc_at + desc_bytes + -desc_bytes % 4
         if desc_at + desc_bytes <= len(data) and kind == NT_DLOPEN and data[name_at : name_at + name_bytes] == b"FDO\0":
             yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
-
-
-def dynamic(pread: Pread, size_bytes: int, read: Headers) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The dynamic section up to DT_NULL: each entry's d_tag, and its d_val."""
-    assert read.dynamic is not None
-    offset, filesz, vaddr, at = read.dynamic
-    entry_bytes, word = _DYN[read.ei_class]
-    count = (filesz if offset + filesz <= size_bytes else max(size_bytes - offset, 0)) // entry_bytes
-    if not count:
-        raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
-    if count * entry_bytes > MAX_DYNAMIC_BYTES:
-        raise read.bad(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at)
-    if file_offset(read.loads, vaddr, size_bytes) != offset:
-        raise read.bad("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at)
-    data = _within(pread, size_bytes, read.head, offset, count * entry_bytes)
-    if data is None:
-        raise read.bad("dynamic section outside the file", "PT_DYNAMIC p_offset", at)
-    if count > MAX_TAGS:
-        from ocidiet.elf import unusual
-
-        data = data[: unusual.end_of_many(data, struct.Struct(f"{read.order}2{word}"), offset, read)]
-        count = len(data) // entry_bytes
-    words = struct.unpack(f"{read.order}{2 * count}{word}", data)
-    tags = words[::2]
-    try:
-        end = tags.index(DT_NULL)
-    except ValueError:
-        raise read.bad("dynamic section without DT_NULL", "PT_DYNAMIC", offset) from None
-    return tags[:end], words[1 : 2 * end : 2]
-
-
-def parse(pread: Pread, size_bytes: int) -> ElfFacts:
-    """The facts of an ELF file of `size_bytes`.
-
-    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
-    lies outside the file.
-    """
-    read = headers(pread, size_bytes)
-    ei_class, order, e_type, machine, e_flags, interp, segment, loads, notes, odd, head = read
-    bits, little = 32 * ei_class, order == "<"
-    if segment is None:
-        return ElfFacts(bits, little, machine, False, interp, (), None, None, None, 0, e_flags)
-    tags, values = dynamic(pread, size_bytes, read)
-    single = dict(zip(tags, values, strict=True))
-    count = tags.count(DT_NEEDED)
-    needed = values[:count]
-    if tags[:count].count(DT_NEEDED) < count:  # linkers put them first
-        needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
-    wanted = [*needed]
-    for tag in _TEXTS:
-        if tag in single:
-            wanted.append(single[tag])
-    filters: list[tuple[int, int, int]] = []
-    if DT_AUXILIARY in single or DT_FILTER in single:
-        position = 0
-        for tag, value in zip(tags, values, strict=True):
-            if tag in _FILTERS:
-                filters.append((value, tag, position))
-                wanted.append(value)
-            position += tag == DT_NEEDED
-    if odd is not None and interp is None and not single.get(DT_FLAGS_1, 0) & DF_1_PIE:
-        raise odd
-
-    strtab = file_offset(loads, single.get(DT_STRTAB, -1), size_bytes)
-    names: dict[int, str] = {}
-    strings: bytes | None = b""
-    if wanted:
-        if strtab is None:
-            raise read.bad("string table outside the file", "DT_STRTAB", segment[0])
-        strsz = min(single.get(DT_STRSZ, 0), size_bytes - strtab)
-        low, high = 0, strsz
-        if strsz > _SMALL_STRTAB_BYTES:
-            # Linkers put these names together at one end of the table: one read of their span.
-            low, high = min(wanted), min(max(wanted) + _USUAL_STRING_BYTES, strsz)
-            if not 0 <= high - low <= _MAX_SPAN_BYTES:
-                low = high = 0
-        text = _within(pread, size_bytes, head, strtab + low, high - low)
-        if text is None:
-            raise read.bad("string table outside the file", "DT_STRTAB", segment[0])
-        strings = text if high - low == strsz else None
-        try:
-            if len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
-                raise ValueError
-            plain = text.decode("ascii")
-            for at in wanted:
-                names[at] = plain[at - low : plain.index("\0", at - low)]
-        except ValueError:
-            from ocidiet.elf import unusual
-
-            names = unusual.names(pread, read, wanted, strtab, strsz)
-    tables: tuple[int, ...] = ()
-    if DT_VERNEED in single or DT_VERDEF in single:
-        tables = (0, 0) if strtab is None else (strtab, single.get(DT_STRSZ, 0))
-        for tag, number in _VERSION_TABLES:
-            there = file_offset(loads, single[tag], size_bytes) if tag in single else None
-            tables += (0, 0) if there is None else (there, single.get(number, 0))
-    soname, rpath, runpath, audit, depaudit = map(names.get, map(single.get, _TEXTS))  # type: ignore[arg-type]
-    return ElfFacts._make(
-        (
-            bits,
-            little,
-            machine,
-            True,
-            interp,
-            tuple([names[at] for at in needed]),
-            soname,
-            rpath,
-            runpath,
-            single.get(DT_FLAGS_1, 0),
-            e_flags,
-            tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in filters]) if filters else (),
-            audit,
-            depaudit,
-            notes,
-            e_type == ET_EXEC,
-            tables,
-            strings,
-        )
-    )
 
 
 def may_unwind(strings: bytes) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 from ocidiet.errors import BadElf
-from ocidiet.model import Dlopen, Priority
+from ocidiet.model import Priority
+from ocidiet.model.unusual import Dlopen
 from ocidiet.system import os
 
 

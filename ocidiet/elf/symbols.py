@@ -10,25 +10,24 @@ from ocidiet.elf import (
     DT_SYMTAB,
     DT_VERSYM,
     UNWINDERS,
-    dynamic,
     file_offset,
-    headers,
     may_unwind,
+    read,
     struct_of,
 )
-from ocidiet.model import TYPE_CHECKING, ElfFacts, NamedTuple
+from ocidiet.model import TYPE_CHECKING, NamedTuple
 from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocidiet.elf import Pread
+    from ocidiet.elf import Pread, Read
 
 MAX_SYMBOLS_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1024
 _WINDOW_BYTES = 1 << 13
 _MAX_SEARCHED_BYTES = 1 << 16
-_SYM = {1: "I8xBxH", 2: "IBxH16x"}
+_SYM = {32: "I8xBxH", 64: "IBxH16x"}
 
 
 class _Table(NamedTuple):
@@ -39,14 +38,18 @@ class _Table(NamedTuple):
     strsz: int
 
 
-def unwinds(pread: Pread, size_bytes: int, facts: ElfFacts) -> bool:
-    """Whether the file of `facts` imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as
-    `parse`."""
-    strtab, strsz = facts.version_tables[:2] or (0, 0)
+def unwinds(pread: Pread, size_bytes: int, is_searched: bool) -> bool:
+    """Whether a file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as `parse`.
+
+    `is_searched` tells that `may_unwind` is true of its strings."""
+    known = read(pread, size_bytes)
+    _, _, loads, tags = known
+    strtab, strsz = file_offset(loads, tags.get(DT_STRTAB, -1), size_bytes), tags.get(DT_STRSZ, 0)
     # A table of moderate size is searched faster than its symbols are looked at one by one.
-    if facts.strings is None and 0 < strsz <= _MAX_SEARCHED_BYTES and not may_unwind(pread(strsz, strtab)):
+    is_moderate = strtab is not None and 0 < strsz <= _MAX_SEARCHED_BYTES
+    if not is_searched and is_moderate and not may_unwind(pread(strsz, strtab or 0)):
         return False
-    table = _table(pread, size_bytes, defined_too=False)
+    table = _table(pread, size_bytes, known, defined_too=False)
     longest = max(map(len, UNWINDERS))
     start, window = 0, b""
     # Most of these names stand together, however long the table is.
@@ -60,7 +63,7 @@ def unwinds(pread: Pread, size_bytes: int, facts: ElfFacts) -> bool:
 
 def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
     """Whether the file exports all of `names`. Raises `BadElf`, as `parse`."""
-    table = _table(pread, size_bytes, defined_too=True)
+    table = _table(pread, size_bytes, read(pread, size_bytes), defined_too=True)
     strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)
     wanted = [name.encode() + b"\0" for name in names]
     if not all(name in strings for name in wanted):
@@ -69,40 +72,37 @@ def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
     return all(any(strings.startswith(name, at) for at in defined) for name in wanted)
 
 
-def _table(pread: Pread, size_bytes: int, defined_too: bool) -> _Table:
-    read = headers(pread, size_bytes)
-    if read.dynamic is None:
-        return _Table([], 0, 0)
-    single = dict(zip(*dynamic(pread, size_bytes, read), strict=True))
+def _table(pread: Pread, size_bytes: int, known: Read, defined_too: bool) -> _Table:
+    facts, order, loads, tags = known
     strtab, symtab, gnu_hash, sysv_hash = [
-        file_offset(read.loads, single.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
+        file_offset(loads, tags.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
     ]
     if strtab is None or symtab is None:
         return _Table([], 0, 0)
-    symbol = struct_of(read.order + _SYM[read.ei_class])
+    symbol = struct_of(order + _SYM[facts.bits])
     # What DT_GNU_HASH leaves out is undefined; an empty one leaves out nothing. DT_HASH knows all of
     # them; else they reach to the strings, where every linker puts those.
     count = max(strtab - symtab, 0) // symbol.size
     for at, usable in ((gnu_hash, not defined_too), (sysv_hash, True)):
         data = pread(4, at + 4) if at is not None and usable else b""
-        told = int(struct_of(read.order + "I").unpack(data)[0]) if len(data) == 4 else 0
+        told = int(struct_of(order + "I").unpack(data)[0]) if len(data) == 4 else 0
         if told > 1:
             count = told
             break
     length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
     rows = pread(length, symtab)
     found = symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])
-    return _Table([*found], strtab, min(single.get(DT_STRSZ, 0), size_bytes - strtab))
+    return _Table([*found], strtab, min(tags.get(DT_STRSZ, 0), size_bytes - strtab))
 
 
 def asker(pread: Pread, size_bytes: int, version: int) -> str:
     """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `parse`."""
-    table = _table(pread, size_bytes, defined_too=False)
-    read = headers(pread, size_bytes)
-    single = dict(zip(*dynamic(pread, size_bytes, read), strict=True))
-    versym = file_offset(read.loads, single.get(DT_VERSYM, -1), size_bytes)
+    known = read(pread, size_bytes)
+    _, order, loads, tags = known
+    table = _table(pread, size_bytes, known, defined_too=False)
+    versym = file_offset(loads, tags.get(DT_VERSYM, -1), size_bytes)
     data = b"" if versym is None else pread(2 * len(table.symbols), versym)
-    numbers = struct_of(read.order + "H").iter_unpack(data[: len(data) // 2 * 2])
+    numbers = struct_of(order + "H").iter_unpack(data[: len(data) // 2 * 2])
     for (number,), (at, _, _) in zip(numbers, table.symbols, strict=False):
         if number == version:
             return os.fsdecode(pread(_MAX_NAME_BYTES, table.strtab + at).partition(b"\0")[0])

@@ -19,13 +19,14 @@ from ocidiet.elf import (
 )
 from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING
+from ocidiet.model.unusual import Filter
 from ocidiet.system import os
 
 if TYPE_CHECKING:
     import struct
     from collections.abc import Iterable
 
-    from ocidiet.elf import Form, Headers, Pread
+    from ocidiet.elf import Form, Pread
 
 EM_MIPS = 8
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
@@ -33,8 +34,8 @@ LIBC_ABI_MAX = 4
 PN_XNUM = 0xFFFF
 MAX_NEEDED = 65536
 _USUAL_NAME_BYTES = 256
-# By EI_CLASS: where sh_info is in a section header.
-_SH_INFO = {1: 28, 2: 44}
+# By bits: where sh_info is in a section header.
+_SH_INFO = {32: 28, 64: 44}
 
 
 def form(head: bytes) -> Form:
@@ -53,7 +54,7 @@ def form(head: bytes) -> Form:
 
 
 def odd(head: bytes, e_version: int, machine: int) -> BadElf | None:
-    """As `Headers.odd`. Raises `BadElf` for what the kernel refuses too."""
+    """As `BadElf`. Raises `BadElf` for what the kernel refuses too."""
     ei_class, ei_data, ei_version, ei_osabi, ei_abiversion = head[4:9]
     bits = 32 * ei_class
     if e_version == 1 << 24:
@@ -72,13 +73,13 @@ def odd(head: bytes, e_version: int, machine: int) -> BadElf | None:
 
 def phnum(pread: Pread, size_bytes: int, form: Form, machine: int, shoff: int, told: int) -> int:
     """How many program headers there are, of which e_phnum says `told`. Raises `BadElf`."""
-    ei_class, order, ehdr, _ = form
-    bits, field = 32 * ei_class, ehdr.size - 8
+    order, bits, ehdr, *_ = form
+    field = ehdr.size - 8
     if told == PN_XNUM:
-        at = shoff + _SH_INFO[ei_class]
+        at = shoff + _SH_INFO[bits]
         raw = pread(4, at) if at < size_bytes else b""
         if len(raw) < 4:
-            raise BadElf("section header 0 outside the file", "e_shoff", 32 if ei_class == 1 else 40, bits, machine)
+            raise BadElf("section header 0 outside the file", "e_shoff", 32 if bits == 32 else 40, bits, machine)
         told = struct_of(order + "I").unpack(raw)[0]
     if not told:
         raise BadElf("no program headers", "e_phnum", field, bits, machine)
@@ -87,7 +88,7 @@ def phnum(pread: Pread, size_bytes: int, form: Form, machine: int, shoff: int, t
     return told
 
 
-def end_of_many(data: bytes, entry: struct.Struct, offset: int, read: Headers) -> int:
+def end_of_many(data: bytes, entry: struct.Struct, offset: int, bits: int, machine: int) -> int:
     """How many bytes of a long dynamic section there are to read; bounded before they are kept. Raises `BadElf`."""
     kinds: set[int] = set()
     names = 0
@@ -97,18 +98,21 @@ def end_of_many(data: bytes, entry: struct.Struct, offset: int, read: Headers) -
         kinds.add(tag)
         names += tag in (DT_NEEDED, DT_AUXILIARY, DT_FILTER)
         if len(kinds) > MAX_TAGS or number - names > MAX_NEEDED:
-            raise read.bad(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset)
+            raise BadElf(f"more than {MAX_TAGS} kinds of entries", "PT_DYNAMIC", offset, bits, machine)
         if names > MAX_NEEDED:
-            raise read.bad(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset)
+            raise BadElf(f"more than {MAX_NEEDED} needed names", "PT_DYNAMIC", offset, bits, machine)
     return len(data)
 
 
-def names(pread: Pread, read: Headers, wanted: Iterable[int], strtab: int, strsz: int) -> dict[int, str]:
-    """The names that stand at `wanted` in the strings: far apart, or not of ASCII, or wrong. Raises `BadElf`."""
-    assert read.dynamic is not None
-    offset = read.dynamic[0]
+def names(
+    pread: Pread, wanted: Iterable[int], strtab: int, strsz: int, offset: int, bits: int, machine: int
+) -> dict[int, str]:
+    """The names that stand at `wanted` in the strings: far apart, or not of ASCII, or wrong. Raises `BadElf`.
+
+    `offset` is the dynamic section's.
+    """
     if max(wanted) >= strsz:
-        raise read.bad("name outside the string table", "DT_STRSZ", offset)
+        raise BadElf("name outside the string table", "DT_STRSZ", offset, bits, machine)
     found: dict[int, str] = {}
     budget = MAX_DYNAMIC_BYTES
     for at in wanted:
@@ -118,10 +122,15 @@ def names(pread: Pread, read: Headers, wanted: Iterable[int], strtab: int, strsz
         if not ends:
             raw, ends, _ = pread(MAX_STRING_BYTES, strtab + at).partition(b"\0")
         if not ends:
-            raise read.bad("name without end", "DT_STRTAB", strtab + at)
+            raise BadElf("name without end", "DT_STRTAB", strtab + at, bits, machine)
         # Many names may end in one: more bytes than the file has.
         budget -= len(raw)
         if budget < 0:
-            raise read.bad(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset)
+            raise BadElf(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset, bits, machine)
         found[at] = os.fsdecode(raw)
     return found
+
+
+def filters(asked: list[tuple[int, int, int]], names: dict[int, str]) -> tuple[Filter, ...]:
+    """The entries of filters: of each where its name stands, d_tag, and how many needed names are before it."""
+    return tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in asked])

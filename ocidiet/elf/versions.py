@@ -6,9 +6,20 @@ so that no names of versions are read until something is amiss.
 
 from __future__ import annotations
 
-from ocidiet.elf import struct_of
+from ocidiet.elf import (
+    DT_STRSZ,
+    DT_STRTAB,
+    DT_VERDEF,
+    DT_VERDEFNUM,
+    DT_VERNEED,
+    DT_VERNEEDNUM,
+    file_offset,
+    read,
+    struct_of,
+)
 from ocidiet.errors import BadElf
-from ocidiet.model import TYPE_CHECKING, ElfFacts, Versions
+from ocidiet.model import TYPE_CHECKING, NamedTuple
+from ocidiet.model.image import Versions
 from ocidiet.system import os
 
 if TYPE_CHECKING:
@@ -21,6 +32,29 @@ MAX_VERSIONS = 16384
 _MAX_NAME_BYTES = 1024
 _WINDOW_BYTES = 4096
 _VER_FLG_WEAK = 2
+
+
+class Tables(NamedTuple):
+    """Where in a file the tables of versions and their strings are; 0 for none. With DT_...NUM and DT_STRSZ."""
+
+    order: str
+    """As struct has it."""
+    strtab: int = 0
+    strsz: int = 0
+    verneed: int = 0
+    verneednum: int = 0
+    verdef: int = 0
+    verdefnum: int = 0
+
+
+def tables(pread: Pread, size_bytes: int) -> Tables:
+    """The tables of a file. Raises `BadElf`, as `parse`."""
+    _, order, loads, tags = read(pread, size_bytes)
+    found: list[int] = []
+    for tag, number in ((DT_STRTAB, DT_STRSZ), (DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
+        at = file_offset(loads, tags.get(tag, -1), size_bytes)
+        found += (0, 0) if at is None else (at, tags.get(number, 0))
+    return Tables(order, *found)
 
 
 class _Table:
@@ -65,16 +99,14 @@ class _Table:
         return rows
 
 
-def _needs(pread: Pread, facts: ElfFacts) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
+def _needs(pread: Pread, there: Tables) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
     """Each entry of DT_VERNEED: file's name, and rows of vna_hash, vna_flags, vna_other, vna_name, vna_next."""
-    order = "<" if facts.little_endian else ">"
-    need, aux = struct_of(order + "HHIII"), struct_of(order + "IHHII")
-    start, count = facts.version_tables[2:4]
-    if not start:
+    need, aux = struct_of(there.order + "HHIII"), struct_of(there.order + "IHHII")
+    if not there.verneed:
         return
-    table = _Table(pread, start)
+    table = _Table(pread, there.verneed)
     at = 0
-    for _ in range(count):
+    for _ in range(there.verneednum):
         _, entries, file, first, following = table.row(need, at)
         yield file, table.chain(aux, at + first, entries)
         if not following:
@@ -82,57 +114,54 @@ def _needs(pread: Pread, facts: ElfFacts) -> Iterator[tuple[int, list[tuple[int,
         at += following
 
 
-def _definitions(pread: Pread, facts: ElfFacts) -> Iterator[tuple[int, int]]:
+def _definitions(pread: Pread, there: Tables) -> Iterator[tuple[int, int]]:
     """Each entry of DT_VERDEF: vd_hash, and where in the file its first Verdaux is."""
-    definition = struct_of(("<" if facts.little_endian else ">") + "HHHHIII")
-    start, count = facts.version_tables[4:6]
-    table = _Table(pread, start)
+    definition = struct_of(there.order + "HHHHIII")
+    table = _Table(pread, there.verdef)
     at = 0
-    for _ in range(count):
+    for _ in range(there.verdefnum):
         _, _, _, _, hashed, first, following = table.row(definition, at)
-        yield hashed, start + at + first
+        yield hashed, there.verdef + at + first
         if not following:
             break
         at += following
 
 
-def versions(pread: Pread, facts: ElfFacts) -> Versions:
-    """What the file of `facts` needs and provides. Raises `BadElf`."""
-    if not facts.version_tables:
-        return Versions((), None)
+def versions(pread: Pread, there: Tables) -> Versions:
+    """What the file needs and provides. Raises `BadElf`."""
     needs = [
-        (_name(pread, facts, file), frozenset([row[0] for row in rows if not row[1] & _VER_FLG_WEAK]))
-        for file, rows in _needs(pread, facts)
+        (_name(pread, there, file), frozenset([row[0] for row in rows if not row[1] & _VER_FLG_WEAK]))
+        for file, rows in _needs(pread, there)
     ]
-    provides = frozenset([row[0] for row in _definitions(pread, facts)]) if facts.version_tables[4] else None
+    provides = frozenset([row[0] for row in _definitions(pread, there)]) if there.verdef else None
     return Versions(tuple(needs), provides)
 
 
-def provided(pread: Pread, facts: ElfFacts) -> list[str]:
+def provided(pread: Pread, there: Tables) -> list[str]:
     """The names of all versions that the file provides, in its order. Raises `BadElf`."""
-    if not facts.version_tables or not facts.version_tables[4]:
+    if not there.verdef:
         return []
-    word = struct_of(("<" if facts.little_endian else ">") + "I")
-    rows = [pread(4, aux) for _, aux in _definitions(pread, facts)]
-    return [_name(pread, facts, word.unpack(row)[0]) for row in rows if len(row) == 4]
+    word = struct_of(there.order + "I")
+    rows = [pread(4, aux) for _, aux in _definitions(pread, there)]
+    return [_name(pread, there, word.unpack(row)[0]) for row in rows if len(row) == 4]
 
 
-def needed(pread: Pread, size_bytes: int, facts: ElfFacts, file: str, hashed: int) -> tuple[str, str]:
+def needed(pread: Pread, size_bytes: int, there: Tables, file: str, hashed: int) -> tuple[str, str]:
     """The name of a version of `file` that is needed, and of one symbol that needs it ("" if none does).
     Raises `BadElf`."""
     from ocidiet.elf import symbols
 
-    for name_at, rows in _needs(pread, facts):
-        if _name(pread, facts, name_at) == file:
+    for name_at, rows in _needs(pread, there):
+        if _name(pread, there, name_at) == file:
             for own, _, other, version_at, _ in rows:
                 if own == hashed:
-                    return _name(pread, facts, version_at), symbols.asker(pread, size_bytes, other)
-    raise BadElf("symbol versions that change", "DT_VERNEED", facts.version_tables[2])
+                    return _name(pread, there, version_at), symbols.asker(pread, size_bytes, other)
+    raise BadElf("symbol versions that change", "DT_VERNEED", there.verneed)
 
 
-def _name(pread: Pread, facts: ElfFacts, at: int) -> str:
-    strtab, strsz = facts.version_tables[:2]
-    name, ends, _ = pread(min(_MAX_NAME_BYTES, max(strsz - at, 0)), strtab + at).partition(b"\0")
+def _name(pread: Pread, there: Tables, at: int) -> str:
+    size_bytes = min(_MAX_NAME_BYTES, max(there.strsz - at, 0))
+    name, ends, _ = pread(size_bytes, there.strtab + at).partition(b"\0")
     if not ends:
-        raise BadElf("name outside the string table", "DT_VERNEED", facts.version_tables[2])
+        raise BadElf("name outside the string table", "DT_VERNEED", there.verneed)
     return os.fsdecode(name)

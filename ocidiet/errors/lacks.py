@@ -8,7 +8,8 @@ from ocidiet.model import TYPE_CHECKING, Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ocidiet.model import Lack, Lookup
+    from ocidiet.model import Lookup
+    from ocidiet.model.image import Lack
 
 
 class MissingLibraries(OcidietError):

@@ -1,7 +1,7 @@
 """Every value that crosses a room: what the other rooms take and give.
 
-Page one for a newcomer: what was asked for, what the disk answered, what the image holds; page `loading`
-is what an ELF file says and what its loader makes of it. Values never change once made; names are the
+Page one for a newcomer: what was asked for, and what the disk answered. Page `loading` is what an ELF file says
+and what its loader makes of it, `image` what an image holds. Values never change once made; names are the
 field's own (gABI, tar, OCI, Make); units stand in the name. Strings that came from the file system or
 from an ELF file are decoded with `os.fsdecode`, so that any byte survives.
 """
@@ -11,11 +11,7 @@ from __future__ import annotations
 from ocidiet.model.loading import (
     Closure,
     Config,
-    Dlopen,
-    Edge,
     ElfFacts,
-    Filter,
-    Lack,
     Lookup,
     Notice,
     Object,
@@ -24,7 +20,6 @@ from ocidiet.model.loading import (
     Program,
     ReachedBy,
     Rule,
-    Versions,
 )
 from ocidiet.system import TYPE_CHECKING, NamedTuple, os
 
@@ -52,36 +47,26 @@ __all__ = [
     "Config",
     "Container",
     "DepName",
-    "Dlopen",
-    "Edge",
     "ElfFacts",
-    "Entry",
-    "Extra",
     "File",
-    "Filter",
     "Hop",
     "HostPath",
     "Identity",
     "ImagePath",
-    "Lack",
     "Lookup",
     "NamedTuple",
     "Notice",
     "Object",
-    "Placed",
     "Places",
     "Priority",
     "Probe",
     "Program",
     "ReachedBy",
-    "Reason",
     "Request",
     "Rule",
     "Search",
     "Source",
     "Trace",
-    "Tree",
-    "Versions",
     "Walk",
     "below",
 ]
@@ -269,61 +254,6 @@ class Trace(NamedTuple):
     """Directories of the root that were searched, and every directory of an extra tree."""
     absent: tuple[HostPath, ...]
     """Names below the build tree that were looked for and are not there."""
-
-
-# What the image holds -----------------------------------------------------------------------------
-
-
-class Reason(NamedTuple):
-    """Why an entry is in the image."""
-
-    rule: str
-    needed_by: tuple[str, ...]
-
-
-class Extra(NamedTuple):
-    """One name that `-e` brings in."""
-
-    name: ImagePath
-    typeflag: str
-    """As in `Entry`."""
-    source: File | None
-    """A file; or, for a link that was named itself, the file at its end."""
-    linkname: str
-    """A link's text; where `source` is set, the absolute place that it leads to."""
-    reason: Reason
-
-
-class Entry(NamedTuple):
-    """One member of the image; fields as in tar(5)."""
-
-    name: ImagePath
-    typeflag: str
-    """`0` a file, `2` a symbolic link, `5` a directory."""
-    mode: int
-    linkname: str
-    source: File | None
-    """Where a file's bytes come from."""
-    reason: Reason
-
-    @property
-    def size_bytes(self) -> int:
-        """Of the payload; 0 but for files."""
-        return self.source.identity.size_bytes if self.source else 0
-
-
-class Placed(NamedTuple):
-    """Where a program went: what the proof starts from."""
-
-    program: Program
-    name: ImagePath
-
-
-class Tree(NamedTuple):
-    """The image's entries in the byte order of their names, parents before children."""
-
-    entries: tuple[Entry, ...]
-    programs: tuple[Placed, ...]
 
 
 def below(path: str, directory: str | None) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from ocidiet.system import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ocidiet.model import File, Walk
+    from ocidiet.model.unusual import Filter
+
+    Asked = tuple["Object", Sequence[str], Sequence["Object | None"]]
+    """Who asks, for which names, and what serves each: None for what is missing, and for what no file serves."""
+    Edge = tuple["Object", str, "Object"]
+    """Who asks, for which name, and what serves it."""
 
 
 class Priority:
@@ -16,25 +24,6 @@ class Priority:
     SUGGESTED = "suggested"
 
     ALL = (REQUIRED, RECOMMENDED, SUGGESTED)
-
-
-class Dlopen(NamedTuple):
-    """One object of a dlopen note."""
-
-    sonames: tuple[str, ...]
-    """Alternatives, the preferred one first."""
-    priority: str
-    feature: str
-
-
-class Filter(NamedTuple):
-    """A DT_AUXILIARY or DT_FILTER entry: a library that stands before the object itself."""
-
-    name: str
-    required: bool
-    """DT_FILTER: its absence is fatal."""
-    position: int
-    """How many NEEDED entries stand before it."""
 
 
 class ElfFacts(NamedTuple):
@@ -66,20 +55,8 @@ class ElfFacts(NamedTuple):
     """The JSON text of each `.note.dlopen`, as it stands in the file."""
     fixed: bool = False
     """ET_EXEC: mapped at its own addresses, as a library never is."""
-    version_tables: tuple[int, ...] = ()
-    """For `elf.symbols`: where in the file DT_STRTAB, DT_VERNEED and DT_VERDEF are, each with its DT_STRSZ or
-    DT_...NUM; empty if there is neither of the two."""
     strings: bytes | None = b""
     """Its string table, where that is small: what its symbols are called; None: not kept."""
-
-
-class Versions(NamedTuple):
-    """The symbol versions that an ELF file needs and provides: by their hash in the file, as the loader knows them."""
-
-    needs: tuple[tuple[str, frozenset[int]], ...]
-    """By file (DT_VERNEED), the versions that must not be absent."""
-    provides: frozenset[int] | None
-    """DT_VERDEF; None without one: the loader then asks for none."""
 
 
 class Rule:
@@ -185,26 +162,6 @@ class Lookup(NamedTuple):
     found: Object | None
 
 
-class Edge(NamedTuple):
-    """`needed_by` asked for `name` and was served with `found`."""
-
-    needed_by: Object
-    name: str
-    found: Object
-
-
-class Lack(NamedTuple):
-    """A symbol version that `needed_by` must have of `found`, which does not provide it."""
-
-    needed_by: Object
-    version: str
-    found: Object
-    newest: str
-    """Of the same family, the newest version that `found` provides; "" if it knows none."""
-    symbol: str
-    """One that needs it."""
-
-
 class Config(NamedTuple):
     """A file that the loader itself reads, and without which it would find something else."""
 
@@ -227,7 +184,8 @@ class Program(NamedTuple):
     interp: Object | None
     objects: tuple[Object, ...]
     """Without the program and its interpreter; a file that was opened under two names stands twice."""
-    edges: tuple[Edge, ...]
+    asked: tuple[Asked, ...]
+    """In the loader's order."""
     default_dirs: tuple[str, ...]
     """Where the loader looks last, without trailing slashes."""
     lib: str = ""
@@ -241,6 +199,16 @@ class Program(NamedTuple):
     """For a script: what its first line starts. A script itself has no objects."""
     level: str = ""
     """For one of `levels`: the best subdirectory of glibc-hwcaps that its CPU knows."""
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Each name that was asked for and served, one by one."""
+        return [
+            (by, name, found)
+            for by, names, served in self.asked
+            for name, found in zip(names, served, strict=True)
+            if found is not None
+        ]
 
     def asked_first(self) -> dict[int, Object]:
         """For each object but the program, by its `id`, the one whose request brought it in."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from ocidiet.commit.layers import Layers, Standing
 from ocidiet.commit.state import SUFFIX
 from ocidiet.errors import OutputError, shown
-from ocidiet.model import TYPE_CHECKING, Entry, File, HostPath, Identity, ImagePath, Reason
+from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, ImagePath
+from ocidiet.model.image import Entry, Reason
 from ocidiet.oci import EMPTY, LAYOUT, Image, canonical
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from ocidiet.errors import shown
 from ocidiet.model import TYPE_CHECKING, Rule
 
 if TYPE_CHECKING:
-    from ocidiet.model import Entry, Reason, Tree
+    from ocidiet.model.image import Entry, Reason, Tree
 
 _SHOWN_NEEDERS = 3
 

@@ -11,7 +11,8 @@ from ocidiet.report.data import told
 from ocidiet.system import os
 
 if TYPE_CHECKING:
-    from ocidiet.model import Closure, Tree
+    from ocidiet.model import Closure
+    from ocidiet.model.image import Tree
     from ocidiet.report.data import Spell, Value
 
 VERSION = 1

@@ -53,8 +53,8 @@ def _program(program: Program, spell: Spell | None) -> Value:
         "libc": libc(program),
         "objects": [_object(found, first.get(id(found)), number, spell) for found in objects],
         "edges": [
-            {"needed_by": number.get(id(edge.needed_by)), "name": edge.name, "found": number.get(id(edge.found))}
-            for edge in program.edges
+            {"needed_by": number.get(id(by)), "name": name, "found": number.get(id(found))}
+            for by, name, found in program.edges
         ],
         "missing": [
             {

@@ -153,20 +153,24 @@ class Glibc:
         wanted = self._search.hwcaps
         return known if wanted is None else tuple(level for level in known if level in wanted)
 
-    def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
+    def serve(
+        self, name: str, by: Object, main: Object, level: str, known: dict[str, Object] | None
+    ) -> Object | Lookup:
         """What serves `name`, or the search that found nothing: as `lookup`, but done once for all
-        whose own path lists have no part in it."""
-        known = self.known(by, level)
+        whose own path lists have no part in it. `known` is as this class has it for `by` and `level`."""
         if known is None or "/" in name:
-            return self._find(name, by, main, level)
-        found: Object | Lookup | None = known.get(name) or self._in_vain.get((name, level))
-        if found is None:
-            found = self._find(name, by, main, level)
-            if isinstance(found, Lookup):
-                self._in_vain[name, level] = found
-            else:
-                known[name] = found
-        return Lookup(name, by, found.probes, None) if isinstance(found, Lookup) else found
+            return self._find(name, by, level, self._places(name, by, main), inherited(by))
+        if name in known:
+            return known[name]
+        before = self._in_vain.get((name, level))
+        if before is not None:
+            return Lookup(name, by, before.probes, None)
+        found = self._find(name, by, level, self._last, None)
+        if isinstance(found, Lookup):
+            self._in_vain[name, level] = found
+        else:
+            known[name] = found
+        return found
 
     def known(self, by: Object, level: str) -> dict[str, Object] | None:
         """What was found for all whose own path lists have no part in it; None if `by` is none of them."""
@@ -181,36 +185,41 @@ class Glibc:
     def lookup(self, name: str, by: Object, main: Object, level: str = "") -> Lookup:
         """Search for `name`, which `by` asks for in the program `main`, as on a CPU whose best
         subdirectory of glibc-hwcaps is `level`; "" is the baseline."""
-        found = self._find(name, by, main, level)
+        found = self._find(name, by, level, self._places(name, by, main), inherited(by))
         return found if isinstance(found, Lookup) else Lookup(name, by, found.probes, found)
 
-    def _find(self, name: str, by: Object, main: Object, level: str) -> Object | Lookup:
+    def _find(
+        self, name: str, by: Object, level: str, places: Iterable[Candidate], above: Object | None
+    ) -> Object | Lookup:
+        """`above` is the nearest whose DT_RPATH counts for what the object found loads, beside its own."""
+        mine = by.facts
         better: dict[str, None] = {}
         tried: list[Probe] = []
         ended: tuple[str, int] | None = None
-        for directory, how in self._places(name, by, main):
+        for directory, how in places:
             rule, _, owner, _ = how
             if ended is not None and ended == (rule, id(owner)):
                 continue
-            if rule == Rule.LD_SO_CACHE:
-                path, subdir = self._cached(name, by.facts, level, better)
-                if not path or (by.facts.flags_1 & DF_1_NODEFLIB and path.startswith(self._default_tops)):
+            is_cache = rule == Rule.LD_SO_CACHE
+            if is_cache:
+                path, subdir = self._cached(name, mine, level, better)
+                if not path or (mine.flags_1 & DF_1_NODEFLIB and path.startswith(self._default_tops)):
                     tried.append(Probe(LD_SO_CACHE, rule, "no entry"))
                     continue
                 candidates: Sequence[Candidate] = ((path, (rule, "", None, subdir)),)
             elif rule == Rule.ABSOLUTE:
                 candidates = ((directory, how),)
             else:
-                candidates = self._in(directory, name, how, by.facts, level, better)
+                candidates = self._in(directory, name, how, mine, level, better)
             for path, found_by in candidates:
                 # ldconfig makes a link for nearly each.
-                walk = self._root.walk(path, linked=rule == Rule.LD_SO_CACHE, opened=True)
-                taken = self._taken(walk, by.facts)
+                walk = self._root.walk(path, False, is_cache, True)
+                taken = self._taken(walk, mine)
                 if not isinstance(taken, Passed):
-                    subdir = found_by[3]
+                    rule, item, owner, subdir = found_by
                     reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                    more = (inherited(by), subdir, tuple(better), reached_by, tuple(tried))
-                    return Object._make((name, walk, taken, *found_by[:3], *more))
+                    met, tries = tuple(better), tuple(tried)
+                    return Object._make((name, walk, taken, rule, item, owner, above, subdir, met, reached_by, tries))
                 tried.append(Probe(path, rule, taken.reason))
                 if taken.fatal:
                     return Lookup(name, by, tuple(tried), None)
@@ -224,11 +233,10 @@ class Glibc:
         if "/" in name:
             return ((self._from_cwd(expand(name, self._tokens(by))), (Rule.ABSOLUTE, name, by, "")),)
         facts = by.facts
-        places = self._last[:1] if facts.flags_1 & DF_1_NODEFLIB else self._last
+        places = self._items(self._library_path, Rule.LIBRARY_PATH, main) if self._library_path else []
         if facts.runpath:
-            places = [*self._items(facts.runpath, Rule.RUNPATH, by), *places]
-        if self._library_path:
-            places = [*self._items(self._library_path, Rule.LIBRARY_PATH, main), *places]
+            places += self._items(facts.runpath, Rule.RUNPATH, by)
+        places += self._last[:1] if facts.flags_1 & DF_1_NODEFLIB else self._last
         above = inherited(by) if facts.runpath is None else None
         return places if above is None else self._inherited(above, places)
 
@@ -276,7 +284,7 @@ class Glibc:
         self, directory: str, name: str, how: How, facts: ElfFacts, level: str, better: dict[str, None]
     ) -> Sequence[Candidate]:
         """The places in one directory: its active subdirectories, as far as they exist, and itself."""
-        subdirs, met = self._below(directory, facts, level)
+        subdirs, met = self._subdirs.get((directory, level)) or self._below(directory, facts, level)
         if met:
             better.update(dict.fromkeys(met))
         itself = (f"{directory}/{name}", how)
@@ -285,24 +293,20 @@ class Glibc:
         return [*((f"{directory}/{one}/{name}", (*how[:3], one)) for one in subdirs), itself]
 
     def _below(self, directory: str, facts: ElfFacts, level: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        known = self._subdirs.get((directory, level))
-        if known is None:
-            levels = self.levels(facts)
-            is_there = self._is_directory(directory)
-            if not is_there or not self._is_directory(f"{directory}/{HWCAPS}"):
-                levels = ()
-            met = tuple(one for one in levels if self._is_directory(f"{directory}/{HWCAPS}/{one}"))
-            active = self.levels(facts)
-            active = active[active.index(level) :] if level else ()
-            subdirs = [f"{HWCAPS}/{one}" for one in met if one in active]
-            tops = {one.partition("/")[0] for one in self._legacy if is_there}
-            tops = {top for top in tops if self._is_directory(f"{directory}/{top}")}
-            subdirs += [
-                one
-                for one in self._legacy
-                if one.partition("/")[0] in tops and self._is_directory(f"{directory}/{one}")
-            ]
-            known = self._subdirs[directory, level] = (tuple(subdirs), met)
+        levels = self.levels(facts)
+        is_there = self._is_directory(directory)
+        if not is_there or not self._is_directory(f"{directory}/{HWCAPS}"):
+            levels = ()
+        met = tuple(one for one in levels if self._is_directory(f"{directory}/{HWCAPS}/{one}"))
+        active = self.levels(facts)
+        active = active[active.index(level) :] if level else ()
+        subdirs = [f"{HWCAPS}/{one}" for one in met if one in active]
+        tops = {one.partition("/")[0] for one in self._legacy if is_there}
+        tops = {top for top in tops if self._is_directory(f"{directory}/{top}")}
+        subdirs += [
+            one for one in self._legacy if one.partition("/")[0] in tops and self._is_directory(f"{directory}/{one}")
+        ]
+        known = self._subdirs[directory, level] = (tuple(subdirs), met)
         return known
 
     def _is_directory(self, path: str) -> bool:

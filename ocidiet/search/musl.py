@@ -79,9 +79,9 @@ class Musl:
         """None: musl has no glibc-hwcaps."""
         return ()
 
-    def serve(self, name: str, by: Object, main: Object, level: str = "") -> Object | Lookup:
-        """What serves `name`, or the search that found nothing. `level` has no meaning here."""
-        del level
+    def serve(self, name: str, by: Object, main: Object, level: str, known: object) -> Object | Lookup:
+        """What serves `name`, or the search that found nothing. `level` and `known` have no meaning here."""
+        del level, known
         lookup = self.lookup(name, by, main)
         if lookup.found is not None and self._is_libc(lookup.found):
             return self._interp

@@ -8,24 +8,8 @@ from __future__ import annotations
 
 from ocidiet.errors import InputError, PlaceConflict
 from ocidiet.fs import MAX_LINKS, made
-from ocidiet.model import (
-    TYPE_CHECKING,
-    Entry,
-    Extra,
-    File,
-    HostPath,
-    ImagePath,
-    Object,
-    Placed,
-    Places,
-    Program,
-    Reason,
-    Rule,
-    Source,
-    Tree,
-    Walk,
-    below,
-)
+from ocidiet.model import TYPE_CHECKING, File, HostPath, ImagePath, Object, Places, Program, Rule, Source, Walk, below
+from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
 from ocidiet.search import moved
 from ocidiet.system import os
 from ocidiet.tree.layout import Layout, asked, askers_of, end, layout_of, normal, place_in, skip_defaults, told

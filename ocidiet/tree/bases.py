@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ocidiet.fs import Root
-    from ocidiet.model import Entry, File
+    from ocidiet.model import File
+    from ocidiet.model.image import Entry
 
 
 class Split(Layout):

@@ -8,12 +8,14 @@ directories above its entries, as an engine would make them with rights of its o
 
 from __future__ import annotations
 
-from ocidiet.model import TYPE_CHECKING, ImagePath, Rule, Tree, below
+from ocidiet.model import TYPE_CHECKING, ImagePath, Rule, below
+from ocidiet.model.image import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ocidiet.model import Entry, File
+    from ocidiet.model import File
+    from ocidiet.model.image import Entry
 
     IsOwn = Callable[[File], bool]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ocidiet.fs import Root
-    from ocidiet.model import Entry, Object, Program, Source
+    from ocidiet.model import Object, Program, Source
+    from ocidiet.model.image import Entry
 
 # Directories that some base image holds as a link to another.
 MAYBE_LINKS = frozenset(
@@ -155,8 +156,8 @@ def skip_defaults(program: Program) -> set[int]:
     """The objects, by `id`, that are asked for by one who looks into no default directory (DF_1_NODEFLIB)."""
     if not any(by.facts.flags_1 & DF_1_NODEFLIB for by in (program.main, *program.objects)):
         return set()
-    edges = (edge for edge in program.edges if edge.needed_by.facts.flags_1 & DF_1_NODEFLIB)
-    return {id(edge.found) for edge in edges if edge.found.rule == Rule.LD_SO_CACHE}
+    found = (found for by, _, found in program.edges if by.facts.flags_1 & DF_1_NODEFLIB)
+    return {id(one) for one in found if one.rule == Rule.LD_SO_CACHE}
 
 
 def asked(found: Object) -> object:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import BadElf, OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Lack, Program, Search, Tree, Walk
+from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Program, Search, Walk
+from ocidiet.model.image import Lack, Tree
 
 if TYPE_CHECKING:
-    from ocidiet.model import Entry, Lookup, Object
+    from ocidiet.model import Lookup, Object
+    from ocidiet.model.image import Entry
 
 
 _DIR, _ABSENT = Look("dir"), Look("absent")
@@ -101,7 +103,7 @@ def lacking(tree: Tree, facts: Facts, search: Search, base: Root) -> set[str]:
         for part in placed.program.parts():
             inner = started.get(_started(part, placed.program))
             if inner is not None:  # else what it would ask for is not known yet
-                names |= {edge.name for edge in part.edges} - {edge.name for edge in inner.edges}
+                names |= {name for _, name, _ in part.edges} - {name for _, name, _ in inner.edges}
     return names
 
 
@@ -156,20 +158,19 @@ class Judge:
 
     def _part(self, program: Program) -> list[Lack]:
         objects = [found for found in (program.main, program.interp, *program.objects) if found is not None]
-        served = {edge.name: edge.found for edge in reversed(program.edges)}
+        served = {name: found for _, name, found in reversed(program.edges)}
         for found in objects:
             if found.facts.soname:
                 served.setdefault(found.facts.soname, found)
         lacks: list[Lack] = []
         for by in objects:
-            if by.facts.version_tables:
-                try:
-                    for file, versions in self._facts.versions(by).needs:
-                        # A file that was not found is told as such.
-                        if file in served:
-                            lacks += self._pair(by, served[file], file, versions)
-                except BadElf:
-                    pass  # tables that lead nowhere: nothing can be said of them
+            try:
+                for file, versions in self._facts.versions(by).needs:
+                    # A file that was not found is told as such.
+                    if file in served:
+                        lacks += self._pair(by, served[file], file, versions)
+            except BadElf:
+                pass  # tables that lead nowhere: nothing can be said of them
         return lacks
 
     def _pair(self, by: Object, found: Object, file: str, versions: frozenset[int]) -> tuple[Lack, ...]:

@@ -34,7 +34,7 @@ def resolve(top: Path, names: Names, *programs: str, library_path: str = "") -> 
 
 def told(found: Program) -> list[tuple[str, str, str]]:
     """(who asks, name, opened path), in the loader's order."""
-    return [(edge.needed_by.path, edge.name, edge.found.path) for edge in found.edges]
+    return [(by.path, name, one.path) for by, name, one in found.edges]
 
 
 def refused(top: Path, names: Names, *programs: str) -> str:
@@ -65,6 +65,26 @@ def test_closure_is_breadth_first(tmp_path: Path) -> None:
     assert [found.path for found in found.objects] == ["/lib64/a", "/lib64/b", "/lib64/c", "/lib64/d"]
     assert found.interp is not None
     assert (found.interp.path, found.default_dirs) == (INTERP, ("/lib64", "/usr/lib64"))
+
+
+def test_programs_that_need_the_same_are_told_as_each_by_itself(tmp_path: Path) -> None:
+    names = {
+        **{f"/{main}": program("lib$PLATFORM", "linux-vdso.so.1", "a", "", "a") for main in ("one", "two", "three")},
+        "/lib64/libx86_64": make(needed=["b"]),
+        "/lib64/a": make(needed=["b", "libx86_64"]),
+        "/lib64/b": make(needed=["linux-vdso.so.1"]),
+    }
+    mains = ("/one", "/two", "/three")
+    together = [told(found) for found in resolve(tmp_path / "all", names, *mains).programs]
+    assert together == [told(resolve(tmp_path / main[1:], names, main).programs[0]) for main in mains]
+    assert together[2] == [
+        ("/three", "libx86_64", "/lib64/libx86_64"),
+        ("/three", "a", "/lib64/a"),
+        ("/three", "a", "/lib64/a"),
+        ("/lib64/libx86_64", "b", "/lib64/b"),
+        ("/lib64/a", "b", "/lib64/b"),
+        ("/lib64/a", "libx86_64", "/lib64/libx86_64"),
+    ]
 
 
 def test_first_asker_decides_for_all(tmp_path: Path) -> None:

@@ -13,17 +13,16 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from ocidiet import elf
 from ocidiet.elf import versions
 from ocidiet.errors import BadElf
-from ocidiet.model import ElfFacts
 from ocidiet.verify import number
 from tests.support import cc, library
 
 
-def read(data: bytes) -> tuple[elf.Pread, ElfFacts]:
+def read(data: bytes) -> tuple[elf.Pread, versions.Tables]:
     def pread(size: int, offset: int) -> bytes:
         assert 0 <= offset < 2**63
         return data[offset : offset + size]
 
-    return pread, elf.parse(pread, len(data))
+    return pread, versions.tables(pread, len(data))
 
 
 def hashed(name: str) -> int:
@@ -69,29 +68,29 @@ def program(mine: Path) -> Path:
 def test_versions_are_those_of_pyelftools(mine: Path, program: Path) -> None:
     paths = [mine, program, *Path("/usr/bin").glob("ba*"), *Path("/usr/lib").glob("*-linux-gnu/lib[cms]*.so.[0-9]")]
     for path in [path for path in paths if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]:
-        pread, facts = read(path.read_bytes())
-        told = versions.versions(pread, facts)
+        pread, there = read(path.read_bytes())
+        told = versions.versions(pread, there)
         needs, provides = told_by_pyelftools(path)
-        assert (dict(told.needs), versions.provided(pread, facts)) == (needs, provides), path
+        assert (dict(told.needs), versions.provided(pread, there)) == (needs, provides), path
         assert told.provides == ({hashed(name) for name in provides} if provides else None), path
 
 
 def test_a_need_has_its_name_and_a_symbol(program: Path) -> None:
     data = program.read_bytes()
-    pread, facts = read(data)
+    pread, there = read(data)
     need = hashed("MINE_1.10")
-    assert versions.needed(pread, len(data), facts, "libmine.so.1", need) == ("MINE_1.10", "new")
+    assert versions.needed(pread, len(data), there, "libmine.so.1", need) == ("MINE_1.10", "new")
 
 
 STRINGS = b"\0libx.so\0X_1\0"
 
 
-def lies(needs: bytes, count: int = 1, order: str = "<", definitions: bytes = b"") -> tuple[elf.Pread, ElfFacts]:
-    """Tables behind a string table, and the facts that lead there."""
+def lies(needs: bytes, count: int = 1, order: str = "<", definitions: bytes = b"") -> tuple[elf.Pread, versions.Tables]:
+    """Tables behind a string table, and what leads there."""
     data = STRINGS + needs + definitions
-    tables = (0, len(STRINGS), len(STRINGS), count, len(STRINGS) + len(needs) if definitions else 0, count)
-    facts = ElfFacts(64, order == "<", 62, True, None, (), None, None, None, 0, version_tables=tables)
-    return lambda size, offset: data[offset : offset + size], facts
+    behind = len(STRINGS) + len(needs) if definitions else 0
+    there = versions.Tables(order, 0, len(STRINGS), len(STRINGS), count, behind, count)
+    return lambda size, offset: data[offset : offset + size], there
 
 
 def need(file: int, entries: Sequence[tuple[int, int, int, int, int]], order: str = "<", following: int = 0) -> bytes:

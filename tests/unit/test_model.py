@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ocidiet import model
-from ocidiet.model import TYPE_CHECKING, Entry, File, Hop, HostPath, Identity, ImagePath, Object, Reason, Walk
+from ocidiet.model import TYPE_CHECKING, File, Hop, HostPath, Identity, ImagePath, Object, Walk
+from ocidiet.model.image import Entry, Reason
 
 if TYPE_CHECKING:
     from typing import NamedTuple

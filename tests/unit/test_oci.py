@@ -21,7 +21,8 @@ from ocidiet.cli.image import wanted
 from ocidiet.commit import Output
 from ocidiet.commit.blobs import HashingWriter, Rewritable, Store, digest_of
 from ocidiet.errors import OcidietError, OutputError, UsageError
-from ocidiet.model import ElfFacts, Entry, File, HostPath, Identity, ImagePath, Reason, Rule, Tree
+from ocidiet.model import ElfFacts, File, HostPath, Identity, ImagePath, Rule
+from ocidiet.model.image import Entry, Reason, Tree
 from ocidiet.model.oci import Descriptor, Layer, Platform, Setting
 from ocidiet.oci.archive import Archive
 from ocidiet.oci.layout import Layout, merged

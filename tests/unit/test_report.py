@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocidiet.model import Entry, File, HostPath, Identity, ImagePath, Reason, Rule, Tree
+from ocidiet.model import File, HostPath, Identity, ImagePath, Rule
+from ocidiet.model.image import Entry, Reason, Tree
 from ocidiet.report import listing, size
 
 

@@ -12,7 +12,6 @@ from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import (
     Closure,
     Config,
-    Edge,
     ElfFacts,
     File,
     Hop,
@@ -70,8 +69,8 @@ LD = lib(LIBC, Rule.INTERP, at=LIBC)
 A = lib("liba.so", Rule.RUNPATH, at="/opt/liba.so", item="$ORIGIN/../opt", owner=APP)
 B = lib("libb.so", Rule.RPATH, item="/lib", owner=APP)
 C = lib("libc.so.6", Rule.LD_SO_CACHE, tried=(Probe("/x/libc.so.6", Rule.RPATH, "no such file"),))
-EDGES = tuple(
-    Edge(by, name, found)
+ASKED = tuple(
+    (by, (name,), (found,))
     for by, name, found in (
         (APP, "liba.so", A),
         (APP, "libc.so.6", C),
@@ -83,14 +82,14 @@ EDGES = tuple(
         (B, "app\n", APP),
     )
 )
-PLAIN = Program(APP, LD, (A, C, B), EDGES, ("/lib",))
-BROKEN = Program(APP, LD, (A, C), EDGES[:2], ("/lib",), missing=(absent("libb.so", A), absent("no\x1b", C)))
+PLAIN = Program(APP, LD, (A, C, B), ASKED, ("/lib",))
+BROKEN = Program(APP, LD, (A, C), ASKED[:2], ("/lib",), missing=(absent("libb.so", A), absent("no\x1b", C)))
 BETTER = lib("libc.so.6", at="/lib/glibc-hwcaps/x86-64-v3/libc.so.6", reached_by=ReachedBy.HWCAPS)
 LEVELS = Program(
     APP,
     LD,
     (C,),
-    EDGES[1:2],
+    ASKED[1:2],
     ("/lib",),
     configs=(Config(walk("/etc/ld.so.preload"), "app"),),
     levels=(
@@ -98,7 +97,7 @@ LEVELS = Program(
             APP,
             LD,
             (A, BETTER, C),
-            (EDGES[0], Edge(APP, "libc.so.6", BETTER)),
+            (ASKED[0], (APP, ("libc.so.6",), (BETTER,))),
             (),
             missing=(absent("libx.so", BETTER),),
             level="x86-64-v3",

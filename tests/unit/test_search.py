@@ -435,7 +435,7 @@ def test_lookup_of_a_plain_name_is_done_once_for_all_askers() -> None:
     root = Watched({"/p/main": LIB, "/p/other": LIB, "/lib64/other": LIB, **X_IN_DEFAULT})
     glibc = glibc_of(root, Cache(b""), Search(HostPath("/")))
     mains = [program_of(root, path) for path in ("/p/main", "/p/other")]
-    first, second = [glibc.serve("x", main, main) for main in mains]
+    first, second = [glibc.serve("x", main, main, "", glibc.known(main, "")) for main in mains]
     assert isinstance(first, Object)
     assert second is first
     assert asked.count("/usr/lib64/x") == 1

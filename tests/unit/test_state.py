@@ -16,24 +16,20 @@ from ocidiet.errors import OutputError
 from ocidiet.fs import made
 from ocidiet.model import (
     Container,
-    Edge,
     ElfFacts,
-    Entry,
     File,
     Hop,
     HostPath,
     Identity,
     ImagePath,
     Object,
-    Placed,
     Places,
     Program,
-    Reason,
     Request,
     Search,
-    Tree,
     Walk,
 )
+from ocidiet.model.image import Entry, Placed, Reason, Tree
 
 STARTED_NS = 4_102_444_800_000_000_123  # of all runs: later than any file that a test makes
 OLD = Identity(1, 2, 3, 4_000_000_004, 5_000_000_005)
@@ -172,8 +168,8 @@ def test_fingerprint_has_who_is_served_with_which_file(place: Place) -> None:
     main, one, other = map(loaded, ("/hello", "/one/libx.so", "/other/libx.so"))
 
     def program(*served: Object) -> tuple[Placed, ...]:
-        edges = tuple(Edge(main, "libx.so", found) for found in served)
-        return (Placed(Program(main, None, (one, other), edges, ()), ImagePath("bin/hello")),)
+        asked = tuple([(main, ("libx.so",), (found,)) for found in served])
+        return (Placed(Program(main, None, (one, other), asked, ()), ImagePath("bin/hello")),)
 
     place.programs = program(one)
     place.make()

@@ -17,7 +17,8 @@ import pytest
 
 from ocidiet import fs, tar
 from ocidiet.errors import InputChanged
-from ocidiet.model import Entry, File, HostPath, Identity, ImagePath, Reason, Tree
+from ocidiet.model import File, HostPath, Identity, ImagePath
+from ocidiet.model.image import Entry, Reason, Tree
 from tests.support import CHECKOUT, need, run
 
 GOLDEN = CHECKOUT / "tests" / "golden" / "tar"

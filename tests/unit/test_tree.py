@@ -13,7 +13,8 @@ from ocidiet.cli.options import source
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError, PlaceConflict
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import HostPath, Places, Reason, Rule, Search, Tree
+from ocidiet.model import HostPath, Places, Rule, Search
+from ocidiet.model.image import Reason, Tree
 from ocidiet.tree.layout import Portable, normal, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new

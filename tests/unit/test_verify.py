@@ -11,7 +11,8 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Entry, HostPath, ImagePath, Places, Search, Source, Tree
+from ocidiet.model import HostPath, ImagePath, Places, Search, Source
+from ocidiet.model.image import Entry, Tree
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 LIB = make()
