@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ocidiet import __version__
+from ocidiet import RESOLVING, __version__, hasten
 from ocidiet.cli import options
 from ocidiet.errors import OcidietError, OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from ocidiet.model import Notice
 else:
     import _signal  # without the enum module, whose import is a third of Python's start
+
+# As `RESOLVING`: what makes an image, and what verifies one.
+_PACKING = "commit/state tar model/image tree/layout tree/ verify/ elf/versions cli/pack"
+_VERIFYING = (
+    "model/verdict model/image fs/archive fs/named fs/image fs/unpack fs/layout report/ report/verdict"
+    " verify/ verify/image cli/verify"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +63,7 @@ def _main(argv: Sequence[str]) -> int:
     verb = argv[0] if argv and argv[0] in options.VERBS else ""
     given = options.parse(argv[1:] if verb else argv, verb)
     if not argv or not given.keys().isdisjoint(options.ASKING):
+        hasten("cli/texts")
         from ocidiet.cli import texts
 
         if not argv:
@@ -63,6 +71,7 @@ def _main(argv: Sequence[str]) -> int:
             return 2
         write(texts.asked(given, verb))
     elif verb == "verify":
+        hasten(f"{RESOLVING} {_VERIFYING}")
         from ocidiet.cli import verify
 
         return verify.verify(given, _cwd())
@@ -71,10 +80,12 @@ def _main(argv: Sequence[str]) -> int:
 
         index.index(given, _cwd())
     elif verb:
+        hasten(f"{RESOLVING} cli/show")
         from ocidiet.cli import show
 
         show.show(verb, given, _cwd())
     else:
+        hasten(f"{RESOLVING} {_PACKING}{' depfile' if '--depfile' in given else ''}")
         from ocidiet.cli import pack
 
         pack.pack(options.request(given, _cwd()))

@@ -10,8 +10,8 @@ gc.disable()
 
 import ocidiet  # noqa: E402
 
-if hasattr(ocidiet, "hasten"):  # a package from before may be measured
-    ocidiet.hasten()
+ocidiet.is_tool = True
+ocidiet.hasten(f"{ocidiet.STARTING} {ocidiet.RESOLVING}")
 from ocidiet import closure, fs, model  # noqa: E402
 from ocidiet.system import os  # noqa: E402
 

@@ -100,48 +100,73 @@ TOLD = """
 import sys
 sys.path.insert(0, "")
 import ocidiet
+class Spy:
+    def find_spec(name, *_):
+        if name.startswith("ocidiet."):
+            print(name, file=sys.stderr)
+sys.meta_path.insert(0, Spy)
 HASTEN
-from ocidiet.cli import pack
+from ocidiet.cli import pack, verify
+from ocidiet import closure
 for name, module in sorted(sys.modules.items()):
     if name.startswith("ocidiet"):
         spec = module.__spec__
         print(name, module.__file__, module.__cached__, module.__package__, getattr(module, "__path__", None),
               spec.origin, spec.cached, spec.has_location, spec.parent, spec.submodule_search_locations,
-              spec.loader is module.__loader__, spec.loader.name, spec.loader.path, spec.loader.is_package(name))
-        print(type(spec.loader).__name__, file=sys.stderr)
+              spec.loader is module.__loader__, spec.loader.name, spec.loader.path, spec.loader.is_package(name),
+              type(spec.loader).__name__, hasattr(sys.modules[spec.parent or "sys"], "__file__"))
+"""
+HASTEN = """
+ocidiet.is_tool = True
+ocidiet.hasten(f"{ocidiet.STARTING} cli/options cli/")
+from ocidiet import cli
+ocidiet.hasten(f"{ocidiet.RESOLVING} {cli._PACKING}")
+ocidiet.hasten(cli._VERIFYING)
 """
 
 
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
-    ("more", "loaders"),
-    [
-        ([], {"Page", "SourceFileLoader"}),
-        (["-O"], {"Page", "SourceFileLoader"}),
-        (["-Xpycache_prefix=kept"], {"SourceFileLoader"}),
-    ],
+    ("more", "is_hastened"),
+    [([], True), (["-O"], True), (["-Xpycache_prefix=kept"], False)],
     ids=["usual", "optimised", "bytecode kept elsewhere"],
 )
 def test_hastened_imports_make_the_modules_that_python_makes(
-    tmp_path: Path, more: list[str], loaders: set[str]
+    tmp_path: Path, more: list[str], is_hastened: bool
 ) -> None:
-    slow, *fast = [
-        run([PYTHON, "-IS", *more, "-c", TOLD.replace("HASTEN", hasten)], tmp_path)
-        # Once without and once with bytecode.
-        for hasten in ("", *["ocidiet.hasten()"] * 2)
+    # Of the hastened, the first finds no bytecode.
+    first, second, slow = [
+        run([PYTHON, "-IS", *more, "-c", TOLD.replace("HASTEN", hasten)], tmp_path) for hasten in (HASTEN, HASTEN, "")
     ]
-    assert {*slow.stderr.split()} == {"SourceFileLoader"}
-    for ended in fast:
-        assert (ended.stdout, {*ended.stderr.split()}) == (slow.stdout, loaders)
-    assert slow.stdout.count("\n") > 5
+    names = {*slow.stderr.split()}
+    assert {"ocidiet.system", "ocidiet.cli.pack", "ocidiet.closure"} < names
+    assert names <= {*first.stderr.split()}
+    assert {*second.stderr.split()} == (set() if is_hastened else {*first.stderr.split()})
+    lines = [line for line in second.stdout.splitlines() if line.split()[0] in {"ocidiet", *names}]
+    assert (first.stdout, lines) == (second.stdout, slow.stdout.splitlines())
+
+
+def test_a_page_that_is_imported_already_stays() -> None:
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import ocidiet; ocidiet.is_tool = True"
+    code += "; from ocidiet import errors, fs; ocidiet.hasten(f'{ocidiet.STARTING} {ocidiet.RESOLVING}')"
+    code += (
+        "; from ocidiet import closure; print(sys.modules['ocidiet.errors'] is errors, closure.OpenFile is fs.OpenFile)"
+    )
+    assert done([PYTHON, "-ISc", code]) == "True True\n"
+
+
+def test_a_page_that_fails_is_told_alike_with_and_without_bytecode(package: Path) -> None:
+    with (package / "elf/__init__.py").open("a") as page:
+        page.write("raise RuntimeError\n")
+    run([PYTHON, "-m", "compileall", "-q", package], package)
+    first, second = [run([PYTHON, "-IS", package / "__main__.py", "list", "/bin/sh"], package) for _ in range(2)]
+    assert (first.returncode, first.stderr.count("Traceback")) == (70, 1)
+    assert (second.returncode, second.stderr.count("Traceback")) == (70, 1)
 
 
 def test_only_the_tool_s_own_process_hastens() -> None:
-    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); before = sys.meta_path[:]; import ocidiet; ocidiet.main"
-    assert (
-        done([PYTHON, "-ISc", f"{code}; print(sys.meta_path == before, sys.modules['__future__'].__file__[-3:])"])
-        == "True .py\n"
-    )
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import ocidiet; ocidiet.hasten(ocidiet.STARTING)"
+    assert done([PYTHON, "-ISc", f"{code}; print([*sys.modules][-1])"]) == "ocidiet\n"
 
 
 @pytest.mark.parametrize(
@@ -168,20 +193,23 @@ def test_only_the_tool_s_own_process_hastens() -> None:
 def test_bytecode_is_taken_and_renewed_as_python_does(
     package: Path, mode: Mode | None, changed: bool, more: list[str], told: str, after: str
 ) -> None:
-    source, kept = package / "cli/texts.py", package / f"cli/__pycache__/texts.{sys.implementation.cache_tag}.pyc"
+    source, kept = package / "cli/__init__.py", package / f"cli/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
     text = source.read_text()
-    source.write_text(text.replace("usage:", "kept :"))
+    source.write_text(text.replace("ocidiet: error:", "kept   : error:"))
+    others = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=1)"
+    run([PYTHON, "-c", others, package], package)
+    kept.unlink()
     os.utime(source, (1, 1))
     if mode is not None:
         py_compile.compile(os.fspath(source), invalidation_mode=mode)
     state = source.stat()
-    source.write_text(text.replace("usage:", "new  :"))
+    source.write_text(text.replace("ocidiet: error:", "new    : error:"))
     assert source.stat().st_size == state.st_size
     os.utime(source, (2, 2) if changed else (1, 1))
-    ended = run([PYTHON, "-IS", *more, package / "__main__.py"], package)
+    ended = run([PYTHON, "-IS", *more, package / "__main__.py", "--none"], package)
     assert (ended.returncode, ended.stderr.split()[0]) == (2, told)
     data = kept.read_bytes() if kept.exists() else b""
-    assert [word for word in ("kept", "new") if f"{word:5}:".encode() in data] == ([after] if after else [])
+    assert [word for word in ("kept", "new") if f"{word:7}: error:".encode() in data] == ([after] if after else [])
 
 
 def test_folder_counts_before_what_an_older_release_left_beside_it(package: Path) -> None:
@@ -190,17 +218,17 @@ def test_folder_counts_before_what_an_older_release_left_beside_it(package: Path
 
 
 def test_page_longer_than_is_read_at_once_is_read_whole(package: Path) -> None:
-    with (package / "cli/texts.py").open("a") as page:
+    with (package / "errors/__init__.py").open("a") as page:
         page.write("".join(f"NAME_{number} = {number}.5\n" for number in range(9000)))
     first, second = [done([PYTHON, "-IS", package / "__main__.py", "--version"]) for _ in range(2)]
-    assert (package / f"cli/__pycache__/texts.{sys.implementation.cache_tag}.pyc").stat().st_size > 1 << 16
+    assert (package / f"errors/__pycache__/__init__.{sys.implementation.cache_tag}.pyc").stat().st_size > 1 << 16
     assert first == second
 
 
 def test_page_that_comes_in_parts_is_read_whole(package: Path) -> None:
     parts = "import posix; read = posix.read; posix.read = lambda fd, size: read(fd, min(size, 100))"
-    code = f"{parts}; import sys; sys.path.insert(0, ''); import ocidiet; ocidiet.hasten(); ocidiet.main(['--version'])"
-    first, second = [done([PYTHON, "-IS", "-c", code], package.parent) for _ in range(2)]
+    code = f"{parts}; import sys; sys.path.insert(0, ''); import ocidiet; ocidiet.run()"
+    first, second = [done([PYTHON, "-IS", "-c", code, "--version"], package.parent) for _ in range(2)]
     assert (first, second.partition(" ")[0]) == (second, "ocidiet")
 
 
@@ -225,7 +253,9 @@ def test_by_path_the_package_is_found_and_hides_no_other(package: Path) -> None:
 
 
 def test_the_rest_of_future_is_there_for_who_asks() -> None:
-    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import ocidiet; ocidiet.hasten()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import ocidiet; ocidiet.is_tool = True; ocidiet.hasten('')"
+    )
     code += "; import __future__ as light; print(light.annotations, light.all_feature_names[-1])"
     code += "; import __future__; print(__future__.annotations.compiler_flag > 0)"
     assert done([PYTHON, "-ISc", code]) == "None annotations\nTrue\n"
