@@ -208,7 +208,7 @@ class _Judged:
             if program is None:
                 continue
             for lookup in program.missing:
-                if lookup.probes[-1].rule == Rule.INTERP:
+                if _is_interp(lookup):
                     self._note(f"{path}: no program of its machine is here")
                 elif self._fitting(lookup.name.rpartition("/")[2], lookup.needed_by.facts) is not None:
                     self._note(f"{path}: needs {lookup.name}, which whoever opens it must bring")
@@ -250,7 +250,7 @@ class _Judged:
             probe for probe in lookup.probes if probe.outcome not in ("no such file", "no such directory", "no entry")
         ]
         reason = f" ({shown(why[-1].path)} {why[-1].outcome})" if why else ""
-        if lookup.probes[-1].rule == Rule.INTERP:
+        if _is_interp(lookup):
             remedy = "put its loader there"
             if there is not None and not why:
                 reason, remedy = f" (but {shown(there)} is)", "its literal path must exist: a link there will do"
@@ -363,3 +363,8 @@ _ENTRIES = {
     Odd.WHITEOUT: (": this is a layer, not a whole root", "verify the image that it belongs to"),
     Odd.LOWEST: (" in the lowest layer, which has nothing to take away", "leave it out"),
 }
+
+
+def _is_interp(lookup: Lookup) -> bool:
+    """Whether an interpreter was looked for. A loader whose path file is empty looks nowhere for a library."""
+    return any(probe.rule == Rule.INTERP for probe in lookup.probes)

@@ -11,8 +11,10 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import OcidietError
 from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
+from ocidiet.fs.image import open_image
 from ocidiet.model import HostPath, ImagePath, Places, Search, Source
 from ocidiet.model.image import Entry, Tree
+from ocidiet.verify.image import judge
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 LIB = make()
@@ -98,3 +100,19 @@ def test_proof_refuses_a_file_that_stands_before_the_one_meant(tmp_path: Path) -
     with pytest.raises(OcidietError) as caught:
         verify.check(Tree((*made.entries, decoy), made.programs), facts, Search(HostPath("/")))
     assert caught.value.message == "/bin/main: would load another libb.so inside the image"
+
+
+def test_library_that_is_looked_for_nowhere_is_a_defect(tmp_path: Path) -> None:
+    """musl's path file may be empty."""
+    loader = "/lib/ld-musl-x86_64.so.1"
+    names: dict[str, bytes | str | None] = {
+        "/bin/main": program("liba.so", "libb.so", interp=loader),
+        "/opt/liba.so": LIB,
+        "/etc/ld-musl-x86_64.path": b"",
+        loader: make() + b"\0/etc/ld-musl-x86_64.path\0",
+    }
+    found = judge(open_image(HostPath(str(lay(tmp_path, names))), Record()), Search(HostPath("/")))
+    assert [(defect.name, defect.kind, defect.reason) for defect in found.defects] == [
+        ("bin/main", "library", "needs liba.so, which is not found (/opt/liba.so is where its loader does not look)"),
+        ("bin/main", "library", "needs libb.so, which is not found"),
+    ]
