@@ -126,9 +126,9 @@ class Space:
             if facts.filters and loader.follows_glibc:
                 self._filter(by, queue, at)
                 continue
-            names = facts.needed
+            spellings: dict[int, str] = {}
             served: list[Object | None] = []
-            for name in names:
+            for name in facts.needed:
                 found = serving(name)
                 if found is None:
                     known = loader.known(by, level)
@@ -139,8 +139,11 @@ class Space:
                     elif (spelled := loader.spelled(name, by)) is not None:
                         found = self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
                         if spelled != name:
-                            names = (*names[: len(served)], spelled, *names[len(served) + 1 :])
+                            spellings[len(served)] = spelled
                 served.append(found)
+            names = facts.needed
+            if spellings:
+                names = tuple([spellings.get(place, name) for place, name in enumerate(names)])
             self._asked.append((by, names, served))
 
     def _fill(self, shape: Shape) -> None:

@@ -321,6 +321,22 @@ def test_chain_of_libraries_needs_neither_stack_nor_time(tmp_path: Path) -> None
     assert seconds(2000) < 10 * seconds(500)
 
 
+def test_names_with_tokens_need_linear_time(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        top = lay(tmp_path / str(count), {INTERP: LOADER, "/main": program(*["$LIB"] * count), "/lib64/lib64": LIB})
+        spent = []
+        for _ in range(3):
+            root = DiskRoot(top, Record())
+            started = time.process_time()
+            found = Resolver(root, Facts(), Search(HostPath("/"))).resolve([("/main", root.walk("/main"))]).programs[0]
+            spent.append(time.process_time() - started)
+            assert [name for _, name, _ in found.edges] == ["lib64"] * count
+        return min(spent)
+
+    # Four times as many: quadratic work would take sixteen times as long.
+    assert seconds(40_000) < 8 * seconds(10_000)
+
+
 def test_chain_of_rpaths_needs_linear_memory(tmp_path: Path) -> None:
     count = 1500
     chain = {f"/l/l{n}": make(needed=[f"l{n + 1}"], rpath="/l") for n in range(count)}
