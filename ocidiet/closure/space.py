@@ -126,9 +126,9 @@ class Space:
             if facts.filters and loader.follows_glibc:
                 self._filter(by, queue, at)
                 continue
-            spellings: dict[int, str] = {}
+            names, spelt = facts.needed, None
             served: list[Object | None] = []
-            for name in facts.needed:
+            for name in names:
                 found = serving(name)
                 if found is None:
                     known = loader.known(by, level)
@@ -139,12 +139,10 @@ class Space:
                     elif (spelled := loader.spelled(name, by)) is not None:
                         found = self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
                         if spelled != name:
-                            spellings[len(served)] = spelled
+                            spelt = spelt or [*names]
+                            spelt[len(served)] = spelled
                 served.append(found)
-            names = facts.needed
-            if spellings:
-                names = tuple([spellings.get(place, name) for place, name in enumerate(names)])
-            self._asked.append((by, names, served))
+            self._asked.append((by, spelt or names, served))
 
     def _fill(self, shape: Shape) -> None:
         self._served, self._mapped = shape.served, shape.mapped
