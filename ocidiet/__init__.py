@@ -53,7 +53,7 @@ def run() -> None:
 
 
 def hasten(pages: str) -> None:
-    """Import `pages` of the tool in half of the time that Python takes; in any other process nothing.
+    """Import `pages` of the tool in two thirds of the time that Python takes; in any other process nothing.
 
     Each stands behind those that it imports; `NAME/` is a folder's own page. The bytecode that Python keeps is run at
     once. Where that of one page is not there, or of another state of its source (PEP 552), Python imports all.
