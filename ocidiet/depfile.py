@@ -14,7 +14,7 @@ vain forces a run as soon as it exists.
 
 from __future__ import annotations
 
-from ocidiet.errors import UnencodableName
+from ocidiet.errors.places import UnencodableName
 from ocidiet.model import TYPE_CHECKING, DepName, below
 from ocidiet.system import os
 

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 
-from ocidiet.commit import Output
+from ocidiet.commit.output import Output
 from ocidiet.errors import OcidietError
 from ocidiet.model import HostPath
 

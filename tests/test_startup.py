@@ -23,7 +23,7 @@ except SystemExit as end:
 sys.stderr.write(" ".join(set(sys.modules) - before))
 """
 
-STANDARD = "__future__ _collections _struct fcntl gc"
+STANDARD = "__future__ _collections _struct gc"
 MODEL = "ocidiet.model ocidiet.model.loading"
 # What `system` leaves to it.
 OS = "_collections_abc genericpath os os.path posixpath stat"
@@ -33,8 +33,8 @@ WALK = (
     " ocidiet.ldcache ocidiet.search ocidiet.search.glibc"
 )
 JOB = (
-    f"{WALK} ocidiet.cli.pack ocidiet.commit.state ocidiet.elf.versions ocidiet.model.image ocidiet.tar"
-    " ocidiet.tree ocidiet.tree.layout ocidiet.verify"
+    f"{WALK} fcntl ocidiet.cli.pack ocidiet.commit.output ocidiet.commit.state ocidiet.elf.versions"
+    " ocidiet.model.image ocidiet.tar ocidiet.tree ocidiet.tree.layout ocidiet.verify"
 )
 IMAGE = (
     "ocidiet.cli.bundle ocidiet.cli.image ocidiet.commit.blobs ocidiet.commit.layers ocidiet.model.oci ocidiet.oci"
@@ -68,7 +68,7 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["--version"], f"{COMMON} ocidiet.cli.texts"),
         (["--help"], f"{COMMON} ocidiet.cli.texts"),
         (["-t", "i.tar", "-b", "hello:/hello"], JOB),
-        (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
+        (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile ocidiet.errors.places"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
         (["-t", "i.tar", "--archive", "a.tar", "--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE} {ARCHIVE}"),
         (["--oci", "o", "-b", "hello:/hello", "--layers", "auto", "--tag", "hello:1.0"], f"{JOB} {IMAGE} {SPLIT}"),

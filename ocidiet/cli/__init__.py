@@ -24,7 +24,7 @@ else:
     import _signal  # without the enum module, whose import is a third of Python's start
 
 # As `RESOLVING`: what makes an image, and what verifies one.
-_PACKING = "commit/state tar model/image tree/layout tree/ verify/ elf/versions cli/pack"
+_PACKING = "commit/output commit/state tar model/image tree/layout tree/ verify/ elf/versions cli/pack"
 _VERIFYING = (
     "model/verdict model/image fs/archive fs/named fs/image fs/unpack fs/layout report/ report/verdict"
     " verify/ verify/image cli/verify"
@@ -85,7 +85,7 @@ def _main(argv: Sequence[str]) -> int:
 
         show.show(verb, given, _cwd())
     else:
-        hasten(f"{RESOLVING} {_PACKING}{' depfile' if '--depfile' in given else ''}")
+        hasten(f"{RESOLVING} {_PACKING}{' errors/places depfile' if '--depfile' in given else ''}")
         from ocidiet.cli import pack
 
         pack.pack(options.request(given, _cwd()))

@@ -3,7 +3,7 @@ which declared inputs were not read."""
 
 from __future__ import annotations
 
-from ocidiet import commit
+from ocidiet.commit.output import Output
 from ocidiet.model import TYPE_CHECKING
 from ocidiet.model.image import Tree
 from ocidiet.system import os
@@ -23,14 +23,14 @@ def is_own(wanted: Request) -> IsOwn:
     return of_project(wanted.destdir, wanted.places.build_tree, wanted.root, declared)
 
 
-def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Output]) -> None:
+def write(wanted: Request, laid: Laid, record: Record, outputs: list[Output]) -> None:
     """Write all of it, once nothing more is read but payload; what is to be published or discarded is added to
     `outputs`."""
     declared = wanted.declared
     if declared is not None and declared.unused is not None:
         from ocidiet import unused_inputs
 
-        outputs.append(commit.Output(declared.unused, False))
+        outputs.append(Output(declared.unused, False))
         outputs[-1].write(unused_inputs.render(declared.paths, record.trace()))
     for kind, path in wanted.beside:
         from ocidiet.report import beside
@@ -41,7 +41,7 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
             text = beside.mtree(laid.image, wanted.mtime_s)
         else:
             text = beside.closure(laid.image)
-        outputs.append(commit.Output(path, declared is None))
+        outputs.append(Output(path, declared is None))
         outputs[-1].write(os.fsencode(text))
     if wanted.layers:
         from ocidiet import tar
@@ -50,5 +50,5 @@ def write(wanted: Request, laid: Laid, record: Record, outputs: list[commit.Outp
         kinds = [kind for kind, _ in wanted.layers]
         trees: list[tuple[str, Tree]] = into(laid.image, kinds, is_own(wanted))
         for (_, path), (_, tree) in zip(wanted.layers, trees, strict=True):
-            outputs.append(commit.Output(path, declared is None))
+            outputs.append(Output(path, declared is None))
             tar.write(tree, wanted.mtime_s, outputs[-1])

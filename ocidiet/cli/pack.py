@@ -13,9 +13,10 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocidiet import closure, commit, fs
+    from ocidiet import closure, fs
     from ocidiet.cli import bundle
     from ocidiet.commit import state
+    from ocidiet.commit.output import Output
     from ocidiet.fs.image import ImageRoot
     from ocidiet.model import Lookup, Program
     from ocidiet.model.image import Extra, Tree
@@ -53,7 +54,7 @@ def pack(wanted: Request) -> None:
     record = _record(wanted)
     facts = closure.Facts()
     laid = closed, root, image, layer, base, below_it = _laid_out(wanted, record, facts)
-    outputs: list[commit.Output] = []
+    outputs: list[Output] = []
     known: state.State | None = None
     bundled: bundle.Bundle | None = None
     try:
@@ -62,6 +63,7 @@ def pack(wanted: Request) -> None:
             tar.write(image, wanted.mtime_s, commit.Stream(1, "standard output"))
         else:
             from ocidiet.commit import state
+            from ocidiet.commit.output import Output
 
             if wanted.depfile is not None:
                 from ocidiet import depfile
@@ -74,7 +76,7 @@ def pack(wanted: Request) -> None:
             # What stands was proven when it was made; but not over what the base is now.
             stands = not wanted.layers
             if wanted.tar:
-                out = commit.Output(wanted.tar, not build)
+                out = Output(wanted.tar, not build)
                 if not build:
                     known = state.State(out, image, wanted, tool, started_ns)
                 stands = known is not None and known.stands()
@@ -85,7 +87,7 @@ def pack(wanted: Request) -> None:
             if layer is not None and own_layer and not (ready and wanted.base is None):
                 verify.check(layer, facts, wanted.search, below_it)
             if wanted.depfile is not None:
-                outputs.append(commit.Output(wanted.depfile, swept_with=out if known is not None else None))
+                outputs.append(Output(wanted.depfile, swept_with=out if known is not None else None))
                 targets = [os.path.dirname(places[path]) for path in (*_places(wanted), wanted.depfile)]
                 own += _directories(own, record)
                 outputs[0].write(depfile.render(wanted.depfile_target, record.trace(), own, wanted, targets))

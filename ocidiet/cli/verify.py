@@ -45,7 +45,9 @@ def verify(given: options.Options, cwd: str) -> int:
                 write(report.text(told, made))
                 tell(made.notices, "--verbose" in given)
     if "--report" in given:
-        output = commit.Output(HostPath(given["--report"][0]))
+        from ocidiet.commit.output import Output
+
+        output = Output(HostPath(given["--report"][0]))
         try:
             output.write(os.fsencode(report.render(verdicts)))
             output.publish(time.time_ns())

@@ -10,7 +10,8 @@ from __future__ import annotations
 import _thread
 import fcntl
 
-from ocidiet.commit import Output, failed, identity
+from ocidiet.commit import failed
+from ocidiet.commit.output import Output, identity
 from ocidiet.commit.state import SUFFIX
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, HostPath

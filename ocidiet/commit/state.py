@@ -10,7 +10,7 @@ shortly before it was looked at that its next change could get the same time (as
 
 from __future__ import annotations
 
-from ocidiet.commit import LONG_NS, Output, identity, unchanging
+from ocidiet.commit.output import LONG_NS, Output, identity, unchanging
 from ocidiet.errors import OutputError
 from ocidiet.model import TYPE_CHECKING, HostPath, NamedTuple
 from ocidiet.system import os

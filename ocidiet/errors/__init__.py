@@ -1,8 +1,8 @@
 """Every error that a user can meet, and its wording.
 
 The form is the GNU standard's, `ocidiet: error: PATH: what is wrong`, with the first line complete
-alone, the evidence below it in order, and a hint last. Only `cli` prints. Page `lacks` has what is told of
-libraries and their versions; a run that misses none does not import it.
+alone, the evidence below it in order, and a hint last. Only `cli` prints. Pages `lacks`, of libraries and
+their versions, and `places` have what few runs have to tell, and the others do not import.
 """
 
 from __future__ import annotations
@@ -85,25 +85,4 @@ class InputChanged(OcidietError):
         super().__init__(
             f"{shown(path)}: {what}",
             hint="nothing was published; run again when the build that writes it has ended",
-        )
-
-
-class PlaceConflict(OcidietError):
-    """Two different files for one place in the image."""
-
-    def __init__(self, name: str, first: tuple[str, str], second: tuple[str, str]) -> None:
-        super().__init__(
-            f"/{shown(name)}: two different files for one place in the image",
-            (f"{shown(path)}  ({why})" for path, why in (first, second)),
-            "give one of them another place with SRC:DEST",
-        )
-
-
-class UnencodableName(OcidietError):
-    """A name that a depfile cannot carry to both Make and Ninja."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(
-            f"{shown(name)}: a depfile cannot carry this name: {why}",
-            hint="rename it, or leave out --depfile and let the build file name the inputs",
         )

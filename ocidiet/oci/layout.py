@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ocidiet.commit import Output
 from ocidiet.commit.layers import Layers, Standing
+from ocidiet.commit.output import Output
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING
 from ocidiet.oci import EMPTY, LAYOUT, REF_NAME, Image, canonical

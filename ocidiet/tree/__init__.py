@@ -6,13 +6,24 @@ tree leaves the checkout's path behind. How links between directories are spelle
 
 from __future__ import annotations
 
-from ocidiet.errors import InputError, PlaceConflict
+from ocidiet.errors import InputError
 from ocidiet.fs import MAX_LINKS, made
 from ocidiet.model import TYPE_CHECKING, File, HostPath, ImagePath, Object, Places, Program, Rule, Source, Walk, below
 from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
 from ocidiet.search import moved
 from ocidiet.system import os
-from ocidiet.tree.layout import Layout, asked, askers_of, end, layout_of, normal, place_in, skip_defaults, told
+from ocidiet.tree.layout import (
+    Layout,
+    asked,
+    askers_of,
+    conflict,
+    end,
+    layout_of,
+    normal,
+    place_in,
+    skip_defaults,
+    told,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,7 +114,7 @@ class _Builder:
         elif self.lead(name, self.leads[name]) != self.lead(name, lead) and (typeflag, text) != ("2", there.linkname):
             if name in self.reaching and self.layout.has_cache:
                 raise _Taken(name)
-            raise PlaceConflict(name, told(there), told(entry))
+            raise conflict(name, told(there), told(entry))
 
     def file(self, name: ImagePath, file: File, why: Reason) -> ImagePath:
         """Place `file`; a second name of it is a link to the first. Returns where the bytes are."""
@@ -300,13 +311,13 @@ class _Builder:
                 if there is None:
                     self.put(ImagePath(above), "5", None, "", None, Reason(Rule.PARENT, ()))
                 elif there.typeflag != "5":
-                    raise PlaceConflict(above, told(there), (name, "needs a directory there"))
+                    raise conflict(above, told(there), (name, "needs a directory there"))
                 above = above.rpartition("/")[0]
             twin = self.entries.get("usr/" + name)
             if twin is None or entry.typeflag == "5" or not self.layout.same(name, twin.name):
                 continue
             if self.lead(twin.name, self.leads[twin.name]) != self.lead(name, self.leads[name]):
-                raise PlaceConflict(name, told(entry), told(twin))
+                raise conflict(name, told(entry), told(twin))
 
 
 def assemble(

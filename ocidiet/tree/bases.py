@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ocidiet.errors import PlaceConflict
 from ocidiet.fs import OpenFile
 from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath, Rule
-from ocidiet.tree.layout import Layout, end, told
+from ocidiet.tree.layout import Layout, conflict, end, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,9 +105,9 @@ class OnBase(Layout):
             return False
         there = self._base.walk(path).file
         if entry.source is None or there is None or not _same_bytes(there, entry.source):
-            conflict = PlaceConflict(entry.name, (self._base.spell(path), "the base image's"), told(entry))
-            conflict.hint = "--library-dir puts the build tree's libraries elsewhere"
-            raise conflict
+            error = conflict(entry.name, (self._base.spell(path), "the base image's"), told(entry))
+            error.hint = "--library-dir puts the build tree's libraries elsewhere"
+            raise error
         return True
 
 

@@ -17,6 +17,7 @@ from ocidiet.search import DF_1_NODEFLIB
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ocidiet.errors.places import PlaceConflict
     from ocidiet.fs import Root
     from ocidiet.model import Object, Program, Source
     from ocidiet.model.image import Entry
@@ -185,3 +186,10 @@ def told(entry: Entry) -> tuple[str, str]:
     who = ", ".join(entry.reason.needed_by)
     what = entry.source.path if entry.source else f"link to {entry.linkname}" if entry.linkname else "directory"
     return what, f"{entry.reason.rule} {who}".strip()
+
+
+def conflict(name: str, first: tuple[str, str], second: tuple[str, str]) -> PlaceConflict:
+    """The error for two things in one place, each as `told`."""
+    from ocidiet.errors.places import PlaceConflict
+
+    return PlaceConflict(name, first, second)

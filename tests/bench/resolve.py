@@ -12,7 +12,7 @@ import ocidiet  # noqa: E402
 
 ocidiet.is_tool = True
 ocidiet.hasten(f"{ocidiet.STARTING} {ocidiet.RESOLVING}")
-from ocidiet import closure, fs, model  # noqa: E402
+from ocidiet import closure, commit, fs, model  # noqa: E402
 from ocidiet.system import os  # noqa: E402
 
 root = fs.DiskRoot("", fs.Record())
@@ -24,5 +24,6 @@ found = {
     for one in (program.main, program.interp, *program.objects)
     if one is not None
 }
-print("\n".join(dict.fromkeys([one.walk.real for one in found.values()])), flush=True)
+text = "\n".join(dict.fromkeys([one.walk.real for one in found.values()])) + "\n"
+commit.Stream(1, "standard output").write(os.fsencode(text))
 os._exit(0)

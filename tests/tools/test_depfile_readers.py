@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocidiet.depfile import encode, render
-from ocidiet.errors import UnencodableName
+from ocidiet.errors.places import UnencodableName
 from ocidiet.model import HostPath, Trace
 from tests.support import clean_env, need
 from tests.unit.test_depfile import asked

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet.commit import Output, Stream
+from ocidiet.commit import Stream
+from ocidiet.commit.output import Output
 from ocidiet.errors import OutputError
 from ocidiet.model import HostPath
 from tests.support import need

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ocidiet.depfile import encode, relative, render
-from ocidiet.errors import UnencodableName
+from ocidiet.errors.places import UnencodableName
 from ocidiet.model import HostPath, Places, Request, Search, Trace
 
 CWD = "/home/me/my app"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ocidiet import errors
-from ocidiet.errors import BadElf, InputChanged, InputError, OcidietError, PlaceConflict, shown
+from ocidiet.errors import BadElf, InputChanged, InputError, OcidietError, shown
 from ocidiet.errors.lacks import MissingLibraries
+from ocidiet.errors.places import PlaceConflict
 from ocidiet.model import ElfFacts, Hop, Lookup, Object, Probe, Rule, Walk
 
 CHANGED = "nothing was published; run again when the build that writes it has ended"

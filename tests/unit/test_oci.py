@@ -18,8 +18,8 @@ import pytest
 from ocidiet import oci, tar
 from ocidiet.cli import options
 from ocidiet.cli.image import wanted
-from ocidiet.commit import Output
 from ocidiet.commit.blobs import HashingWriter, Rewritable, Store, digest_of
+from ocidiet.commit.output import Output
 from ocidiet.errors import OcidietError, OutputError, UsageError
 from ocidiet.model import ElfFacts, File, HostPath, Identity, ImagePath, Rule
 from ocidiet.model.image import Entry, Reason, Tree

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ocidiet.commit import Output, identity, unchanging
+from ocidiet.commit.output import Output, identity, unchanging
 from ocidiet.commit.state import State, of_tool
 from ocidiet.errors import OutputError
 from ocidiet.fs import made

@@ -11,7 +11,8 @@ import pytest
 from ocidiet import extras, tree, verify
 from ocidiet.cli.options import source
 from ocidiet.closure import Facts, Resolver
-from ocidiet.errors import InputError, OcidietError, PlaceConflict
+from ocidiet.errors import InputError, OcidietError
+from ocidiet.errors.places import PlaceConflict
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.model import HostPath, Places, Rule, Search
 from ocidiet.model.image import Reason, Tree

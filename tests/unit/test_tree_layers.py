@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from ocidiet.errors import InputError, PlaceConflict
+from ocidiet.errors import InputError
+from ocidiet.errors.places import PlaceConflict
 from tests.unit.elfmaker import INTERP, make
 from tests.unit.test_tree import DEBIAN, LIB, LIB64_IS_LIB, MULTIARCH, SPLIT, Names, assembled, listing
 
