@@ -74,7 +74,7 @@ class Facts:
                     opened = OpenFile(file, self._held)
                     self._held = opened.held
                 try:
-                    known = elf.parse(opened.pread, identity.size_bytes)
+                    known = elf.read(opened.pread, identity.size_bytes)[0]
                 finally:
                     opened.close()
             except (BadElf, InputError) as error:

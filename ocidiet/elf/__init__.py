@@ -92,20 +92,12 @@ def struct_of(fmt: str) -> struct.Struct:
     return made
 
 
-def parse(pread: Pread, size_bytes: int) -> ElfFacts:
-    """The facts of an ELF file of `size_bytes`.
-
-    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what
-    lies outside the file.
-    """
-    return read(pread, size_bytes)[0]
-
-
 def read(pread: Pread, size_bytes: int) -> Read:
-    """As `parse`, and what leads to the tables of the file: struct's byte order; p_vaddr, p_offset and p_filesz of each
-    PT_LOAD; the d_val of each d_tag, of several the last, as to loaders.
+    """The facts of an ELF file of `size_bytes`, and what leads to its tables: struct's byte order; p_vaddr, p_offset
+    and p_filesz of each PT_LOAD; the d_val of each d_tag, of several the last, as to loaders.
 
-    One function: a large program has hundreds of files, and each call costs.
+    Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what lies outside the
+    file. One function: a large program has hundreds of files, and each call costs.
     """
     head = pread(_FIRST_READ_BYTES, 0)
     form = _USUAL.get(head[:16]) if len(head) >= 64 else None
@@ -144,7 +136,7 @@ def read(pread: Pread, size_bytes: int) -> Read:
         if p_type > PT_NOTE:
             continue
         if p_type == PT_LOAD:
-            if filesz and (vaddr - offset) & 0xFFF:
+            if (vaddr - offset) & 0xFFF and filesz:
                 what = "segment's address and offset differ within a page"
                 raise BadElf(
                     what,
@@ -188,19 +180,19 @@ def read(pread: Pread, size_bytes: int) -> Read:
         at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
         raise BadElf(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at, bits, machine)
     end = offset + count * entry_bytes
-    data = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end)
-    if data is None:
-        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
-        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine)
-    if count > MAX_TAGS:
-        from ocidiet.elf import unusual
-
-        data = data[: unusual.end_of_many(data, struct.Struct(f"{order}2{word}"), offset, bits, machine)]
-        count = len(data) // entry_bytes
-    words = struct.unpack(f"{order}{2 * count}{word}", data)
-    tags = words[::2]
+    data = head[offset:end] if end <= len(head) else pread(end - offset, offset)
     try:
+        if count > MAX_TAGS:
+            from ocidiet.elf import unusual
+
+            data = data[: unusual.end_of_many(data, struct.Struct(f"{order}2{word}"), offset, bits, machine)]
+            count = len(data) // entry_bytes
+        words = struct.unpack(f"{order}{2 * count}{word}", data)
+        tags = words[::2]
         end = tags.index(DT_NULL)
+    except struct.error:  # shorter by now
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine) from None
     except ValueError:
         raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine) from None
     tags, values = tags[:end], words[1 : 2 * end : 2]
@@ -208,12 +200,14 @@ def read(pread: Pread, size_bytes: int) -> Read:
 
     dynamic = strtab = size_bytes
     address = last.get(DT_STRTAB, -1)
-    for start, at, length in reversed(loads):  # the first one that has it counts
-        end = start + length
-        if start <= vaddr < end:
+    for start, at, length in loads:
+        if start <= vaddr < start + length:
             dynamic = at + vaddr - start
-        if start <= address < end:
+            break
+    for start, at, length in loads:
+        if start <= address < start + length:
             strtab = at + address - start
+            break
     if dynamic != offset:
         at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
         raise BadElf("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at, bits, machine)
@@ -226,11 +220,11 @@ def read(pread: Pread, size_bytes: int) -> Read:
     if DT_SONAME in last:
         wanted.append(last[DT_SONAME])
     rare = last.keys() & _RARE
-    wanted += map(last.__getitem__, rare)
     filtees: list[tuple[int, int, int]] = []
-    if rare and not rare.isdisjoint(_FILTERS):
+    if rare:
+        wanted += map(last.__getitem__, rare)
         position = 0
-        for tag, value in zip(tags, values, strict=True):
+        for tag, value in zip(tags, values, strict=True) if not rare.isdisjoint(_FILTERS) else ():
             if tag in _FILTERS:
                 filtees.append((value, tag, position))
                 wanted.append(value)
@@ -251,9 +245,7 @@ def read(pread: Pread, size_bytes: int) -> Read:
             if not 0 <= high - low <= _MAX_SPAN_BYTES:
                 low = high = 0
         start, end = strtab + low, strtab + high
-        text = head[start:end] if end <= len(head) else _beyond(pread, size_bytes, start, end)
-        if text is None:
-            raise BadElf("string table outside the file", "DT_STRTAB", offset, bits, machine)
+        text = head[start:end] if end <= len(head) else pread(high - low, start)
         strings = text if high - low == strsz else None
         try:
             if len(wanted) * len(text) > MAX_DYNAMIC_BYTES:

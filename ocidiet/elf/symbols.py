@@ -39,7 +39,7 @@ class _Table(NamedTuple):
 
 
 def unwinds(pread: Pread, size_bytes: int, is_searched: bool) -> bool:
-    """Whether a file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as `parse`.
+    """Whether a file imports a function for which glibc opens libgcc_s.so.1. Raises `BadElf`, as `read`.
 
     `is_searched` tells that `may_unwind` is true of its strings."""
     known = read(pread, size_bytes)
@@ -62,7 +62,7 @@ def unwinds(pread: Pread, size_bytes: int, is_searched: bool) -> bool:
 
 
 def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
-    """Whether the file exports all of `names`. Raises `BadElf`, as `parse`."""
+    """Whether the file exports all of `names`. Raises `BadElf`, as `read`."""
     table = _table(pread, size_bytes, read(pread, size_bytes), defined_too=True)
     strings = pread(min(table.strsz, MAX_SYMBOLS_BYTES), table.strtab)
     wanted = [name.encode() + b"\0" for name in names]
@@ -96,7 +96,7 @@ def _table(pread: Pread, size_bytes: int, known: Read, defined_too: bool) -> _Ta
 
 
 def asker(pread: Pread, size_bytes: int, version: int) -> str:
-    """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `parse`."""
+    """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `read`."""
     known = read(pread, size_bytes)
     _, order, loads, tags = known
     table = _table(pread, size_bytes, known, defined_too=False)

@@ -48,7 +48,7 @@ class Tables(NamedTuple):
 
 
 def tables(pread: Pread, size_bytes: int) -> Tables:
-    """The tables of a file. Raises `BadElf`, as `parse`."""
+    """The tables of a file. Raises `BadElf`, as `read`."""
     _, order, loads, tags = read(pread, size_bytes)
     found: list[int] = []
     for tag, number in ((DT_STRTAB, DT_STRSZ), (DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):

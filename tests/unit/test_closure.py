@@ -14,7 +14,7 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError
 from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import Closure, ElfFacts, HostPath, Notice, Program, Search
+from ocidiet.model import Closure, HostPath, Notice, Program, Search
 from tests.unit.elfmaker import AARCH64, INTERP, LOADER, lay, make, program
 
 Names = Mapping[str, bytes | str | None]
@@ -346,13 +346,13 @@ def test_chain_of_rpaths_needs_linear_memory(tmp_path: Path) -> None:
 
 def test_files_are_read_once_for_all_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    parse = elf.parse
+    read = elf.read
 
-    def watched(pread: Callable[[int, int], bytes], size_bytes: int) -> ElfFacts:
+    def watched(pread: Callable[[int, int], bytes], size_bytes: int) -> elf.Read:
         parsed.append(pread.__self__.file.path)  # type: ignore[attr-defined]
-        return parse(pread, size_bytes)
+        return read(pread, size_bytes)
 
-    monkeypatch.setattr(elf, "parse", watched)
+    monkeypatch.setattr(elf, "read", watched)
     names: Names = {"/main": program("a", "b"), "/other": program("a", "b"), "/lib64/a": LIB, "/lib64/b": "a"}
     resolve(tmp_path, names, "/main", "/other", "/main")
     assert [path.removeprefix(str(tmp_path)) for path in parsed] == ["/main", INTERP, "/lib64/a", "/other"]

@@ -32,7 +32,7 @@ def parse(data: bytes) -> ElfFacts:
         assert 0 <= offset < 2**63, "pread(2) takes no such offset"
         return data[offset : offset + size]
 
-    facts = elf.parse(pread, len(data))
+    facts = elf.read(pread, len(data))[0]
     assert facts.strings is None or facts.strings in data
     return ElfFacts(*facts[:-1])  # all but its strings
 
@@ -259,6 +259,20 @@ def test_padding_and_abi_version_of_a_static_pie_are_the_kernel_s_to_judge() -> 
 
 
 @BOTH
+@pytest.mark.parametrize("max_tags", [1, elf.MAX_TAGS])
+def test_bad_elf_is_all_that_a_file_says_which_becomes_shorter(
+    bits: int, order: str, max_tags: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, at = good(bits, order), places(bits)
+    # What stands behind the headers is read later.
+    monkeypatch.setattr(elf, "_FIRST_READ_BYTES", at["dynamic"])
+    monkeypatch.setattr(elf, "MAX_TAGS", max_tags)
+    for end in range(at["dynamic"], len(data)):
+        with pytest.raises(BadElf):
+            elf.read(lambda size, offset, end=end: data[offset : min(offset + size, end)], len(data))  # type: ignore[misc]
+
+
+@BOTH
 def test_bad_elf_wherever_the_file_ends(bits: int, order: str) -> None:
     data, at = good(bits, order), places(bits)
     messages: dict[str, int] = {}
@@ -376,7 +390,7 @@ def test_bad_elf_of_a_size_is_refused_before_it_is_read() -> None:
         return data[offset : offset + length]
 
     with pytest.raises(BadElf) as caught:
-        elf.parse(pread, size)
+        elf.read(pread, size)
     assert (str(caught.value)[:20], reads) == ("dynamic section of 1", [4096])
 
 
@@ -431,7 +445,7 @@ def test_dlopen_notes_named_by_many_headers_are_read_up_to_a_bound() -> None:
 def test_each_name_that_unwinds_the_stack_is_seen(name: str) -> None:
     strings = b"\0libc.so.6\0" + name.encode() + b"\0"
     data = large([(1, 1), (14, 1)], strings)
-    facts = elf.parse(lambda size, at: data[at : at + size], len(data))
+    facts = elf.read(lambda size, at: data[at : at + size], len(data))[0]
     assert facts.strings == strings
     assert elf.may_unwind(strings) is (name != "exit")
 
@@ -444,7 +458,7 @@ def test_symbols_mapped_from_outside_the_file_are_not_read() -> None:
         assert 0 <= offset < 2**63
         return data[offset : offset + size]
 
-    facts = elf.parse(pread, len(data))
+    facts = elf.read(pread, len(data))[0]
     assert facts.strings is not None
     assert elf.may_unwind(facts.strings) is True
     assert unwinds(pread, len(data), is_searched=True) is False

@@ -172,7 +172,7 @@ def reader(root: FakeRoot) -> Read:
         data = root.names[file.path]
         assert isinstance(data, bytes)
         try:
-            return elf.parse(lambda size, at: data[at : at + size], len(data))
+            return elf.read(lambda size, at: data[at : at + size], len(data))[0]
         except BadElf as error:
             return error
 
