@@ -137,10 +137,11 @@ class Space:
                         found = known[name]
                         self._take(found, queue)
                     elif (spelled := loader.spelled(name, by)) is not None:
-                        found = self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
                         if spelled != name:
                             spelt = spelt or [*names]
                             spelt[len(served)] = spelled
+                            found = serving(spelled)
+                        found = found or self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
                 served.append(found)
             self._asked.append((by, spelt or names, served))
 
@@ -192,7 +193,8 @@ class Space:
         spelled = self._loader.spelled(name, by)
         if spelled is None:
             return True
-        found = self._ask(spelled, by, reached_by, queue, absent, self._loader.known(by, self._level))
+        found = self._served.get(spelled)
+        found = found or self._ask(spelled, by, reached_by, queue, absent, self._loader.known(by, self._level))
         if found is None:
             return False
         self._asked.append((by, (spelled,), (found,)))
@@ -207,12 +209,8 @@ class Space:
         absent: str,
         known: dict[str, Object] | None,
     ) -> Object | None:
-        """What serves `name`; `known` is what the loader knows for `by` already."""
-        loader = self._loader
-        found = self._interp if loader.is_loader(name) else self._served.get(name)
-        if found is not None:
-            return found
-        served = loader.serve(name, by, self._main, self._level, known)
+        """What serves `name`, which nothing does so far; `known` is what the loader knows for `by` already."""
+        served = self._loader.serve(name, by, self._main, self._level, known)
         if isinstance(served, Lookup):
             self._in_vain += len(served.probes)
             if self._in_vain > _MAX_IN_VAIN:

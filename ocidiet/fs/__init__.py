@@ -104,8 +104,8 @@ class Root:
         hops: tuple[Hop, ...] = ()
         if len(path) > _MAX_PATH_BYTES // 4 and len(os.fsencode(path)) > _MAX_PATH_BYTES:
             return Walk(asked, (Hop(path, None),), "failed", os.strerror(errno.ENAMETOOLONG).lower(), None)
+        parent, _, name = path.rpartition("/")
         while True:
-            parent, _, name = path.rpartition("/")
             if name in ("", ".", ".."):
                 end = self.directory(path)
                 return Walk(asked, (*hops, Hop(end.real, None)), end.kind, end.reason, None)
@@ -116,7 +116,7 @@ class Root:
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
                 known = self._bases[parent] = (above.real.rstrip("/"), len(above.hops))
             base, hops_above = known
-            here = path if base == parent else f"{base}/{name}"
+            here = f"{base}/{name}"
             if linked and (target := self.link(here)):
                 kind, linked = "link", False
             elif opened and (file := self.opened(here)) is not None:
@@ -134,7 +134,11 @@ class Root:
             if links > MAX_LINKS:
                 return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)
             hops += (Hop._make((here, target)),)
-            path = target if target.startswith("/") else f"{base}/{target}"
+            if "/" in target:
+                path = target if target.startswith("/") else f"{base}/{target}"
+                parent, _, name = path.rpartition("/")
+            else:
+                path, parent, name = f"{base}/{target}", base, target
 
     def directory(self, path: str) -> Walk:
         """As `walk`, for a directory: the hops are all links on the way; remembered."""

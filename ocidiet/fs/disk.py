@@ -236,7 +236,8 @@ class Record:
         return Look("dir" if sort == _S_IFDIR else "special")
 
     def _file(self, path: HostPath, st: os.stat_result, root: str) -> File:
-        mode, state = st.st_mode, identity(st)
+        mode = st.st_mode
+        state = Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
         self._seen[path] = state
         return File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
 

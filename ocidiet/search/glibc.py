@@ -134,10 +134,6 @@ class Glibc:
         name = found.name
         return (name, found.walk.path, soname) if soname and soname != name else (name, found.walk.path)
 
-    def is_loader(self, _name: str) -> bool:
-        """Whether a name is the loader's whatever it was opened as: to glibc none is."""
-        return False
-
     def spelled(self, name: str, by: Object) -> str | None:
         """`name` as it is looked for, with its tokens expanded; None if no file serves it, and none is missed: the
         kernel's own objects, and no name at all."""
@@ -162,8 +158,7 @@ class Glibc:
             return self._find(name, by, level, self._places(name, by, main), inherited(by))
         if name in known:
             return known[name]
-        before = self._in_vain.get((name, level))
-        if before is not None:
+        if self._in_vain and (before := self._in_vain.get((name, level))) is not None:
             return Lookup(name, by, before.probes, None)
         found = self._find(name, by, level, self._last, None)
         if isinstance(found, Lookup):

@@ -67,10 +67,6 @@ class Musl:
         # It has its short name already, unless it was opened by its path.
         return (mapped.path.rpartition("/")[2],) if "/" in mapped.name else ()
 
-    def is_loader(self, name: str) -> bool:
-        """Whether `name` is the loader's own, searched for nowhere."""
-        return name.startswith(_RESERVED) or name == self._interp.name
-
     def spelled(self, name: str, _by: Object) -> str | None:
         """`name` as it is looked for: musl expands no tokens in names, and misses every one that no file serves."""
         return name
@@ -82,6 +78,8 @@ class Musl:
     def serve(self, name: str, by: Object, main: Object, level: str, known: object) -> Object | Lookup:
         """What serves `name`, or the search that found nothing. `level` and `known` have no meaning here."""
         del level, known
+        if name.startswith(_RESERVED) or name == self._interp.name:
+            return self._interp  # which is searched for nowhere
         lookup = self.lookup(name, by, main)
         if lookup.found is not None and self._is_libc(lookup.found):
             return self._interp
