@@ -21,7 +21,8 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ocidiet.model import HostPath, Request, Trace
+    from ocidiet.model import HostPath
+    from ocidiet.model.image import Request, Trace
 
 # No Makefile has rules for these; in two depfiles a recipe for one file would be one too many.
 _SYSTEM = ("/usr/", "/lib", "/etc/")

@@ -12,7 +12,8 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ocidiet.model import HostPath, Trace
+    from ocidiet.model import HostPath
+    from ocidiet.model.image import Trace
 
 
 def render(declared: Iterable[HostPath], trace: Trace) -> bytes:

@@ -11,7 +11,7 @@ from ocidiet.system import os
 if TYPE_CHECKING:
     from ocidiet.cli.pack import Laid
     from ocidiet.fs import Record
-    from ocidiet.model import Request
+    from ocidiet.model.image import Request
     from ocidiet.tree.layers import IsOwn
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ocidiet.commit.compress import Compression
     from ocidiet.fs import Record
     from ocidiet.fs.image import Blob, ImageRoot, Setup, Stored
-    from ocidiet.model import ElfFacts, Program, Request, Source
-    from ocidiet.model.image import Tree
+    from ocidiet.model import ElfFacts, Program, Source
+    from ocidiet.model.image import Request, Tree
     from ocidiet.model.oci import Platform, Wanted
     from ocidiet.oci.archive import Archive
     from ocidiet.oci.layout import Layout

@@ -6,11 +6,13 @@ By hand: argparse's import costs as much as Python's own start, on every run of 
 from __future__ import annotations
 
 from ocidiet.errors import UsageError, shown
-from ocidiet.model import LAYOUTS, TYPE_CHECKING, HostPath, ImagePath, Places, Priority, Request, Search, Source
+from ocidiet.model import TYPE_CHECKING, HostPath, ImagePath, Priority, Search, Source
 from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ocidiet.model.image import Places, Request
 
     Options = dict[str, list[str]]
     """Option -> its values, in order; for a flag an empty one each time that it was given."""
@@ -200,6 +202,8 @@ def build_tree(options: Options, cwd: str) -> HostPath | None:
 
 def places(options: Options, cwd: str, on_disk: bool = True) -> Places:
     """Where things go; a build tree that is not `on_disk` is `cwd` itself. Raises `UsageError`."""
+    from ocidiet.model.image import LAYOUTS, Places
+
     layout = _one(options, "--layout", "portable")
     if layout not in LAYOUTS:
         raise UsageError(f"--layout {shown(layout)}: {', '.join(LAYOUTS)}")
@@ -235,6 +239,8 @@ def search(options: Options, cwd: str) -> Search:
 
 def request(options: Options, cwd: str) -> Request:
     """What `options` ask for, with every default. Raises `UsageError`."""
+    from ocidiet.model.image import Request
+
     tar = _one(options, "--tar")
     image = None
     if "--archive" in options or "--oci" in options:

@@ -7,7 +7,8 @@ import time
 
 from ocidiet.cli import Signals, tell, write
 from ocidiet.errors import UsageError, shown
-from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, NamedTuple, Places, Request, Source, below
+from ocidiet.model import TYPE_CHECKING, Closure, ElfFacts, HostPath, NamedTuple, Source, below
+from ocidiet.model.image import Places, Request
 from ocidiet.system import os
 
 if TYPE_CHECKING:

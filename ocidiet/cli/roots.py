@@ -10,7 +10,8 @@ from ocidiet.system import os
 
 if TYPE_CHECKING:
     from ocidiet.errors.lacks import UndeclaredFiles
-    from ocidiet.model import Lookup, Request
+    from ocidiet.model import Lookup
+    from ocidiet.model.image import Request
 
 
 def roots(wanted: Request, record: Record, image: HostPath | None) -> tuple[Root, Root]:

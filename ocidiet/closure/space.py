@@ -8,7 +8,7 @@ libgcc_s.so.1, which glibc opens by itself.
 from __future__ import annotations
 
 from ocidiet.errors import BadElf, InputError, shown
-from ocidiet.model import TYPE_CHECKING, Lookup, NamedTuple, Notice, Object, Priority, Program, ReachedBy, Rule
+from ocidiet.model import TYPE_CHECKING, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,24 +18,16 @@ if TYPE_CHECKING:
     from ocidiet.model.loading import Asked
     from ocidiet.search import Loader
 
+    Shape = tuple[dict[str, Object], dict[tuple[int, int], Object], list[Object], Asked, list[Asked], set[str]]
+    """What all programs have in their space that need the same, and whose own path lists have no part in it: what
+    serves which name, what is mapped, the objects, what the program itself asks for, what the libraries ask for, and
+    `Space.better`."""
+
 # What is missing is told with each place that was tried: a hostile file asks for millions of them.
 _MAX_IN_VAIN = 200_000
 _SILENT = "silent"
 _STARTING = (ReachedBy.NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
 _LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
-
-
-class Shape(NamedTuple):
-    """What all programs have in their space that need the same, and whose own path lists have no part in it."""
-
-    served: dict[str, Object]
-    mapped: dict[tuple[int, int], Object]
-    objects: list[Object]
-    first: Asked
-    """What the program itself asks for."""
-    asked: list[Asked]
-    """What the libraries ask for."""
-    better: set[str]
 
 
 class Space:
@@ -74,7 +66,7 @@ class Space:
         shared = loader.known(main, level) is not None and not (preloads or main.facts.soname or main.facts.filters)
         before = alike.get((loader, needed, level)) if shared else None
         shape = before.shape() if before is not None else None
-        if shape is not None and main.file.identity[:2] not in shape.mapped:
+        if shape is not None and main.file.identity[:2] not in shape[1]:
             self._fill(shape)
         else:
             self._walk(queue)
@@ -146,11 +138,10 @@ class Space:
             self._asked.append((by, spelt or names, served))
 
     def _fill(self, shape: Shape) -> None:
-        self._served, self._mapped = shape.served, shape.mapped
-        self._objects += shape.objects
-        self._asked.append((self._main, *shape.first[1:]))
-        self._asked += shape.asked
-        self.better.update(shape.better)
+        self._served, self._mapped, objects, first, asked, better = shape
+        self._objects += objects
+        self._asked += [(self._main, *first[1:]), *asked]
+        self.better.update(better)
 
     def shape(self) -> Shape | None:
         """What starts the program, unless something in it is its alone: made for the second one that needs the same."""
@@ -162,7 +153,7 @@ class Space:
             if alone or any(found is main for found in served.values()):
                 return None
             mapped = {key: found for key, found in mapped.items() if found is not main}
-            self._made = Shape(served, mapped, self._objects[:objects], first, rest, better)
+            self._made = (served, mapped, self._objects[:objects], first, rest, better)
         return self._made
 
     def _filter(self, by: Object, queue: list[Object], at: int) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ocidiet.commit.layers import Layers
-    from ocidiet.model import File, Identity, Request
-    from ocidiet.model.image import Entry, Tree
+    from ocidiet.model import File, Identity
+    from ocidiet.model.image import Entry, Request, Tree
 
 SUFFIX = ".state"
 LAYER_WORD = b"layer "

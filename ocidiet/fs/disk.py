@@ -6,8 +6,11 @@ A file is known by its `Identity` from the first look on: one that differs later
 from __future__ import annotations
 
 from ocidiet.errors import InputChanged, InputError
-from ocidiet.model import Container, File, HostPath, Identity, NamedTuple, Trace, Walk, below
+from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, NamedTuple, Walk, below
 from ocidiet.system import errno, os
+
+if TYPE_CHECKING:
+    from ocidiet.model.image import Trace
 
 MAX_HELD = 64
 
@@ -158,6 +161,8 @@ class OpenFile:
 
 def made(name: HostPath, data: bytes) -> File:
     """A file that is nowhere on disk: `data`, which the tool itself makes, under a `name` for messages."""
+    from ocidiet.model.image import Container
+
     fd = os.memfd_create(os.path.basename(name))
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(data)
@@ -332,6 +337,8 @@ class Record:
 
     def trace(self) -> Trace:
         """All of it, in byte order."""
+        from ocidiet.model.image import Trace
+
         absent = (p for p, was in self._seen.items() if was is None and below(p, self.build_tree))
         return Trace(
             tuple(sorted(self._read, key=os.fsencode)),

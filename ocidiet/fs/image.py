@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ocidiet.fs import Record
     from ocidiet.fs.archive import Member
-    from ocidiet.model import Container
+    from ocidiet.model.image import Container
 
 MAX_NAMES = 1 << 20
 _MAX_PATH_BYTES = 4096

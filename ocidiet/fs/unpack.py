@@ -5,7 +5,8 @@ from __future__ import annotations
 from ocidiet.errors import InputError
 from ocidiet.fs import OpenFile
 from ocidiet.fs.disk import identity
-from ocidiet.model import TYPE_CHECKING, Container, File, HostPath
+from ocidiet.model import TYPE_CHECKING, File, HostPath
+from ocidiet.model.image import Container
 from ocidiet.system import errno, os
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Every value that crosses a room: what the other rooms take and give.
 
-Page one for a newcomer: what was asked for, and what the disk answered. Page `loading` is what an ELF file says
-and what its loader makes of it, `image` what an image holds. Values never change once made; names are the
-field's own (gABI, tar, OCI, Make); units stand in the name. Strings that came from the file system or
+Page one for a newcomer: what programs are asked for, and what the disk answered. Page `loading` is what an ELF file
+says and what its loader makes of it, `image` what making an image takes. Values never change once made; names are
+the field's own (gABI, tar, OCI, Make); units stand in the name. Strings that came from the file system or
 from an ELF file are decoded with `os.fsdecode`, so that any byte survives.
 """
 
@@ -21,13 +21,12 @@ from ocidiet.model.loading import (
     ReachedBy,
     Rule,
 )
-from ocidiet.system import TYPE_CHECKING, NamedTuple, os
+from ocidiet.system import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import NewType
 
-    from ocidiet.model.declared import Declared
-    from ocidiet.model.oci import Wanted
+    from ocidiet.model.image import Container
 
     # Three kinds of path that look alike and are not.
     HostPath = NewType("HostPath", str)
@@ -40,12 +39,9 @@ else:
     HostPath = ImagePath = DepName = str
 
 __all__ = [
-    "LAYOUTS",
-    "MERGED",
     "TYPE_CHECKING",
     "Closure",
     "Config",
-    "Container",
     "DepName",
     "ElfFacts",
     "File",
@@ -57,16 +53,13 @@ __all__ = [
     "NamedTuple",
     "Notice",
     "Object",
-    "Places",
     "Priority",
     "Probe",
     "Program",
     "ReachedBy",
-    "Request",
     "Rule",
     "Search",
     "Source",
-    "Trace",
     "Walk",
     "below",
 ]
@@ -106,59 +99,6 @@ class Search(NamedTuple):
     and has an ld.so.conf."""
 
 
-LAYOUTS = ("portable", "scratch", "merged", "split")
-"""How links between directories are spelled in the image; `tree.layout` has each."""
-MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-"""Directories that are links to those of the same name in /usr, where /usr is merged."""
-
-
-class Places(NamedTuple):
-    """Where things go that do not keep their path."""
-
-    build_tree: HostPath | None
-    """What is found below it does not carry its path into the image."""
-    layout: str = "portable"
-    """One of `LAYOUTS`; without effect where the base is known."""
-    library_dir: str = ""
-    """Where the build tree's libraries go, absolute; "" for the loader's first default directory."""
-
-
-class Request(NamedTuple):
-    """All that a run is asked for: no room reads argv, the environment or the working directory."""
-
-    tar: HostPath
-    """The output as spelled; `-` is standard output; "" where only `image` is asked for."""
-    binaries: tuple[Source, ...]
-    extras: tuple[Source, ...]
-    root: HostPath
-    """"" for the machine's own root, else a directory without a trailing slash."""
-    places: Places
-    search: Search
-    mtime_s: int
-    """Of every entry; 0 to 8**11 - 1 (what a ustar header holds)."""
-    depfile: HostPath | None
-    depfile_target: str
-    depfile_style: str
-    """`gcc`, read alike by Make, Ninja and Meson; `make`, for GNU Make alone; `cmake`, read by CMake too."""
-    keep_mtime: bool
-    verbose: int
-    """How often -v was given."""
-    destdir: HostPath | None = None
-    """An installed tree, laid over the root."""
-    base: HostPath | None = None
-    """The image that this one is a layer over: a directory, a tar, an OCI layout or archive."""
-    image: Wanted | None = None
-    """Beside the tar or instead of it."""
-    root_image: HostPath | None = None
-    """An image in the root's place: a tar, an OCI layout or archive, and what else `base` may be."""
-    layers: tuple[tuple[str, HostPath], ...] = ()
-    """Instead of `tar`: (kind, output), in the order of `tree.layers.KINDS`."""
-    beside: tuple[tuple[str, HostPath], ...] = ()
-    """What else is told of the image, each to its file: (`report`, `mtree` or `closure`, output)."""
-    declared: Declared | None = None
-    """All that may be looked at; None for whatever the machine has."""
-
-
 # What the disk answered ---------------------------------------------------------------------------
 
 
@@ -170,20 +110,6 @@ class Identity(NamedTuple):
     size_bytes: int
     mtime_ns: int
     ctime_ns: int
-
-
-class Container:
-    """An archive held open, whose members are read in place; closed when nobody knows a member any more."""
-
-    __slots__ = ("fd", "identity", "path")
-
-    def __init__(self, path: HostPath, identity: Identity, fd: int) -> None:
-        self.path = path
-        self.identity = identity
-        self.fd = fd
-
-    def __del__(self) -> None:
-        os.close(self.fd)
 
 
 class File(NamedTuple):
@@ -243,17 +169,6 @@ class Walk(NamedTuple):
         """The links on the way to the end, the first one under `name`: (place, path of its target)."""
         places = [name, *(ImagePath(hop.path[1:]) for hop in self.hops[1:])]
         return list(zip(places, [hop.path for hop in self.hops[1:]], strict=False))
-
-
-class Trace(NamedTuple):
-    """What a run asked of the disk: all that its result depends on."""
-
-    read: tuple[HostPath, ...]
-    """Each file that was read, and each link on the way to it."""
-    listed: tuple[HostPath, ...]
-    """Directories of the root that were searched, and every directory of an extra tree."""
-    absent: tuple[HostPath, ...]
-    """Names below the build tree that were looked for and are not there."""
 
 
 def below(path: str, directory: str | None) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ocidiet.errors import InputError
 from ocidiet.fs import MAX_LINKS, made
-from ocidiet.model import TYPE_CHECKING, File, HostPath, ImagePath, Object, Places, Program, Rule, Source, Walk, below
-from ocidiet.model.image import Entry, Extra, Placed, Reason, Tree
+from ocidiet.model import TYPE_CHECKING, File, HostPath, ImagePath, Object, Program, Rule, Source, Walk, below
+from ocidiet.model.image import Entry, Extra, Placed, Places, Reason, Tree
 from ocidiet.search import moved
 from ocidiet.system import os
 from ocidiet.tree.layout import (

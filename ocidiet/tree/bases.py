@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ocidiet.fs import OpenFile
-from ocidiet.model import MERGED, TYPE_CHECKING, ImagePath, Rule
+from ocidiet.model import TYPE_CHECKING, ImagePath, Rule
+from ocidiet.model.image import MERGED
 from ocidiet.tree.layout import Layout, conflict, end, told
 
 if TYPE_CHECKING:

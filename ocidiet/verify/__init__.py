@@ -8,8 +8,8 @@ from __future__ import annotations
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import BadElf, OcidietError, shown
 from ocidiet.fs import Look, Root
-from ocidiet.model import MERGED, TYPE_CHECKING, Closure, HostPath, Program, Search, Walk
-from ocidiet.model.image import Lack, Tree
+from ocidiet.model import TYPE_CHECKING, Closure, HostPath, Program, Search, Walk
+from ocidiet.model.image import MERGED, Lack, Tree
 
 if TYPE_CHECKING:
     from ocidiet.model import Lookup, Object

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ocidiet.depfile import encode, render
 from ocidiet.errors.places import UnencodableName
-from ocidiet.model import HostPath, Trace
+from ocidiet.model import HostPath
+from ocidiet.model.image import Trace
 from tests.support import clean_env, need
 from tests.unit.test_depfile import asked
 

@@ -18,7 +18,8 @@ from ocidiet.cli.options import parse, request, source
 from ocidiet.cli.texts import HELP, INDEX, REST, USAGE, VERBS
 from ocidiet.closure import Resolver
 from ocidiet.errors import UsageError
-from ocidiet.model import Closure, HostPath, ImagePath, Notice, Places, Request, Search
+from ocidiet.model import Closure, HostPath, ImagePath, Notice, Search
+from ocidiet.model.image import Places, Request
 from tests.support import CHECKOUT, MAIN, MAKEFILE, PYTHON, run
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 

@@ -17,8 +17,9 @@ from ocidiet.cli.options import parse, request
 from ocidiet.errors import UsageError
 from ocidiet.fs import declared
 from ocidiet.fs.declared import lines
-from ocidiet.model import HostPath, Trace
+from ocidiet.model import HostPath
 from ocidiet.model.declared import TREE, Declared
+from ocidiet.model.image import Trace
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
 LIBC = make(soname="libc.so.6")

@@ -8,7 +8,8 @@ import pytest
 
 from ocidiet.depfile import encode, relative, render
 from ocidiet.errors.places import UnencodableName
-from ocidiet.model import HostPath, Places, Request, Search, Trace
+from ocidiet.model import HostPath, Search
+from ocidiet.model.image import Places, Request, Trace
 
 CWD = "/home/me/my app"
 CONTROL = "a control character"

@@ -15,7 +15,6 @@ from ocidiet.commit.state import State, of_tool
 from ocidiet.errors import OutputError
 from ocidiet.fs import made
 from ocidiet.model import (
-    Container,
     ElfFacts,
     File,
     Hop,
@@ -23,13 +22,11 @@ from ocidiet.model import (
     Identity,
     ImagePath,
     Object,
-    Places,
     Program,
-    Request,
     Search,
     Walk,
 )
-from ocidiet.model.image import Entry, Placed, Reason, Tree
+from ocidiet.model.image import Container, Entry, Placed, Places, Reason, Request, Tree
 
 STARTED_NS = 4_102_444_800_000_000_123  # of all runs: later than any file that a test makes
 OLD = Identity(1, 2, 3, 4_000_000_004, 5_000_000_005)

@@ -14,8 +14,8 @@ from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError
 from ocidiet.errors.places import PlaceConflict
 from ocidiet.fs import DiskRoot, Record
-from ocidiet.model import HostPath, Places, Rule, Search
-from ocidiet.model.image import Reason, Tree
+from ocidiet.model import HostPath, Rule, Search
+from ocidiet.model.image import Places, Reason, Tree
 from ocidiet.tree.layout import Portable, normal, one_place
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 from tests.unit.test_ldcache import ELF_X86_64, new

@@ -12,8 +12,8 @@ from ocidiet.errors import OcidietError
 from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
 from ocidiet.fs.image import open_image
-from ocidiet.model import HostPath, ImagePath, Places, Search, Source
-from ocidiet.model.image import Entry, Tree
+from ocidiet.model import HostPath, ImagePath, Search, Source
+from ocidiet.model.image import Entry, Places, Tree
 from ocidiet.verify.image import judge
 from tests.unit.elfmaker import INTERP, LOADER, lay, make, program
 
