@@ -43,7 +43,8 @@ _USUAL_STRING_BYTES = 4096
 _MAX_SPAN_BYTES = 1 << 16
 MAX_TAGS = 1024
 MAX_NOTE_BYTES = 1 << 20
-_FIRST_READ_BYTES = 4096
+# Where nearly all program headers end.
+_FIRST_READ_BYTES = 1024
 # String tables up to these sizes are read whole, and kept. What a program imports is asked of nearly each, of few
 # libraries: memory that is touched for nothing costs as much as parsing does.
 _SMALL_STRTAB_BYTES, _PROGRAMS_STRTAB_BYTES = 1 << 10, 1 << 13

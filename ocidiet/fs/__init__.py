@@ -116,7 +116,7 @@ class Root:
                     return Walk(asked, (*hops, Hop(above.real, None)), above.kind, above.reason, None)
                 known = self._bases[parent] = (above.real.rstrip("/"), len(above.hops))
             base, hops_above = known
-            here = f"{base}/{name}"
+            here = path if base == parent else f"{base}/{name}"
             if linked and (target := self.link(here)):
                 kind, linked = "link", False
             elif opened and (file := self.opened(here)) is not None:

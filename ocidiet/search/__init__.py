@@ -46,8 +46,9 @@ __all__ = ["DF_1_NODEFLIB", "LD_SO_CACHE", "MAX_LOADER_BYTES", "Glibc", "Loaders
 
 # Loaders and caches have less than half of it; debugging symbols stand behind what is looked for.
 MAX_LOADER_BYTES = 2 << 20
-# Without these symbols, what is looked for stands in a loader's last 32 to 84 KiB, behind the code.
-ENDS_BYTES = (64 << 10, 96 << 10)
+# Without these symbols, what is looked for stands in a loader's last 16 to 84 KiB, behind the code. How far from the
+# end to begin, and how much to read: first where x86-64 has all.
+ENDS_BYTES = ((64 << 10, 40 << 10), (96 << 10, 96 << 10))
 _MARGIN_BYTES = 4096
 _LD_SO_CONF = "/etc/ld.so.conf"
 _LD_SO_PRELOAD = "/etc/ld.so.preload"
@@ -59,7 +60,7 @@ _LEGACY = {
     (183, 64): ("tls/aarch64", "tls", "aarch64"),
 }
 _LEGACY_OF_ALL = ("tls",)
-_LEGACY_ENDED = (2, 37)
+_LEGACY_ENDED = ((1, b"2"), (2, b"37"))
 
 _MAX_DIRS = 64
 _PRINTABLE = bytes(range(0x21, 0x7F))
@@ -93,10 +94,10 @@ class Loaders:
         known = self._files.abouts.get(interp.file.identity)
         if known is None:
             of = (facts.machine, facts.bits, interp.walk.real.rpartition("/")[0], facts.e_flags)
-            for end_bytes in ENDS_BYTES:
-                end = self.content(interp.walk, end_bytes)
-                known = about(end, *of)
-                if is_told(known, end):
+            for end_bytes, most_bytes in ENDS_BYTES:
+                part = self.content(interp.walk, end_bytes, most_bytes)
+                known = about(part, *of)
+                if is_told(known, part, most_bytes < end_bytes):
                     break
             else:
                 content = self.content(interp.walk)
@@ -140,15 +141,15 @@ class Loaders:
         names, walk = self._preloaded
         return names, (Config(walk, main.name),) if walk.file is not None else ()
 
-    def content(self, walk: Walk, end_bytes: int | None = None) -> bytes:
-        """A loader's own file, whole or the end of it; empty for what is no file."""
+    def content(self, walk: Walk, end_bytes: int = MAX_LOADER_BYTES, most_bytes: int = MAX_LOADER_BYTES) -> bytes:
+        """A loader's own file: of its last `end_bytes` the first `most_bytes`; empty for what is no file."""
         if walk.file is None:
             return b""
         self._root.use(walk)
         with OpenFile(walk.file) as opened:
             size_bytes = min(walk.file.identity.size_bytes, MAX_LOADER_BYTES)
-            start = 0 if end_bytes is None else max(size_bytes - end_bytes, 0)
-            return opened.pread(size_bytes - start, start)
+            start = max(size_bytes - end_bytes, 0)
+            return opened.pread(min(size_bytes - start, most_bytes), start)
 
 
 class About(NamedTuple):
@@ -175,11 +176,12 @@ def about(loader: bytes, machine: int, bits: int, directory: str, e_flags: int =
     return About(found, lib, legacy, e_flags)
 
 
-def is_told(known: About, end: bytes) -> bool:
-    """Whether the whole loader tells what its `end` does: all stands there, and not where the end starts."""
-    run = "/\0".join(known.default_dirs[:2]).encode()
-    is_run = len(known.default_dirs) > 1 and end.find(run) > _MARGIN_BYTES
-    return is_run and _banner(end) >= 0 and known.lib.encode() + b"\0" in end
+def is_told(known: About, part: bytes, is_cut: bool = False) -> bool:
+    """Whether the whole loader tells what a `part` near its end does: all stands there, and not where the part starts,
+    nor where it ends if it `is_cut` from what follows."""
+    at, end = part.find("/\0".join(known.default_dirs[:2]).encode()), len(part) - is_cut * _MARGIN_BYTES
+    is_run = len(known.default_dirs) > 1 and _MARGIN_BYTES < at < end
+    return is_run and 0 <= _banner(part) < end and known.lib.encode() + b"\0" in part
 
 
 def system_dirs(loader: bytes, directory: str) -> tuple[str, ...]:
@@ -216,11 +218,14 @@ def _banner(loader: bytes) -> int:
     return loader.rfind(b" release version ")
 
 
-def _version(loader: bytes) -> tuple[int, ...]:
+def _version(loader: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Of each number how many digits it has and which: they compare as numbers do. Python's int takes a while to
+    begin."""
     at = _banner(loader)
     text = loader[at + 17 : at + 24].split(b"\0")[0].rstrip(b".\n") if at >= 0 else b""
     parts = text.split(b".")[:2]
-    return tuple(map(int, parts)) if len(parts) == 2 and all(map(bytes.isdigit, parts)) else _LEGACY_ENDED
+    is_told = len(parts) == 2 and all(map(bytes.isdigit, parts))
+    return tuple([(len(part), part) for part in parts]) if is_told else _LEGACY_ENDED
 
 
 def moved(found: Object, beside: str, lib: str) -> str | None:

@@ -114,7 +114,7 @@ LIB_TEXT = b"\0lib/x86_64-linux-gnu\0"
 ALL = RUN + LIB_TEXT + BANNER
 
 
-END_BYTES = ENDS_BYTES[-1]
+END_BYTES = ENDS_BYTES[-1][0]
 ENDS: dict[str, tuple[tuple[bytes | int, ...], bool]] = {
     "end": ((200_000, ALL), True),
     "early in the end": ((200_000, ALL, END_BYTES - 8192), True),
@@ -150,13 +150,24 @@ def test_loader_is_read_whole_where_its_end_does_not_tell(
     assert (loader.default_dirs, loader.lib) == (whole.default_dirs, whole.lib)
 
 
-def test_end_of_this_machine_s_loader_tells_all() -> None:
+def test_parts_near_the_end_of_this_machine_s_loader_tell_all() -> None:
     need(INTERP)
     whole = Path(INTERP).read_bytes()
-    end = whole[-END_BYTES:]
-    known = about(end, X86_64, 64, "/")
-    assert is_told(known, end)
-    assert known == about(whole, X86_64, 64, "/")
+    told = []
+    for end_bytes, most_bytes in ENDS_BYTES:
+        part = whole[-end_bytes:][:most_bytes]
+        known = about(part, X86_64, 64, "/")
+        told += [known] if is_told(known, part, most_bytes < end_bytes) else []
+    assert {*told} == {about(whole, X86_64, 64, "/")}
+
+
+@pytest.mark.parametrize(("before", "told"), [(0, False), (8192, True), (24576, True), (29000, False)])
+def test_part_of_a_loader_tells_nothing_where_it_was_cut(before: int, told: bool) -> None:
+    whole = b"\xcc" * before + ALL + b"\xcc" * 40000
+    for size_bytes in (before + len(ALL), 32768, before + len(ALL) - 20):
+        part = whole[:size_bytes]
+        known = about(part, X86_64, 64, "/")
+        assert is_told(known, part, is_cut=True) == (told and size_bytes == 32768)
 
 
 # Glibc.lookup: files of a fake root, and who asks for what ------------------------------------------
