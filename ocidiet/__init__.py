@@ -84,16 +84,14 @@ def hasten(pages: str) -> None:
             return None
 
     def whole(name: str) -> "Any":
-        if name == "__path__":  # which the import itself asks for
-            raise AttributeError(name)
         del sys.modules["__future__"]
         import __future__
 
         return getattr(__future__, name)
 
-    # What its `annotations` does, the compiler has done.
+    # What its `annotations` does, the compiler has done. Each import asks for a `__path__` too.
     future: Any = type(sys)("__future__")
-    future.annotations, future.__getattr__ = None, whole
+    future.annotations, future.__path__, future.__getattr__ = None, [], whole
     sys.modules.setdefault("__future__", future)
 
     named = [(page, f"ocidiet.{page.rstrip('/').replace('/', '.')}") for page in pages.split()]

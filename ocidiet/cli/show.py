@@ -103,6 +103,6 @@ def drawn(closed: Closure, root: Root, cwd: str, probes: bool, fd: int = 1, decl
         return path[len(cwd) + 1 :] if cwd not in ("/", path) and below(path, cwd) else path
 
     style = tree.LINES if sys.getfilesystemencoding() == "utf-8" else tree.PLAIN
-    if os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb":
+    if os.isatty(fd) and not os.getenv("NO_COLOR") and os.getenv("TERM") not in (None, "dumb"):
         style = tree.coloured(style)
     return tree.tree(closed, spell, style, probes)

@@ -25,6 +25,7 @@ from ocidiet.model import (
     Rule,
 )
 from ocidiet.search import Loaders
+from ocidiet.system import make
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +200,7 @@ class Resolver:
                     return self._script(asked, head, notices, scripts + 1)
             hint = "-b takes programs; name other files with -e" if error.message == elf.NOT_ELF else ""
             raise InputError(name, error.message, hint) from error
-        main = Object._make((name, walk, facts, *asked[3:]))
+        main = make(Object, (name, walk, facts, *asked[3:]))
         if walk.file.sets_id:
             notices[Notice(f"{shown(name)}: is set-user-ID or set-group-ID here; in the image it is not", True)] = None
         if facts.interp is None and not facts.needed:

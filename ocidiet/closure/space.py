@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ocidiet.errors import BadElf, InputError, shown
 from ocidiet.model import TYPE_CHECKING, Lookup, Notice, Object, Priority, Program, ReachedBy, Rule
+from ocidiet.system import make
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 # What is missing is told with each place that was tried: a hostile file asks for millions of them.
 _MAX_IN_VAIN = 200_000
 _SILENT = "silent"
-_STARTING = (ReachedBy.NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
+_NEEDED = ReachedBy.NEEDED
+_STARTING = (_NEEDED, ReachedBy.INTERP, ReachedBy.SCRIPT)
 _LIBC, _LIBGCC_S = "libc.so.6", "libgcc_s.so.1"
 
 
@@ -90,7 +92,7 @@ class Space:
         loader, missing = self._loader, tuple(self._missing)
         objects, asked = tuple(self._objects), tuple(self._asked)
         told = (loader.default_dirs, loader.lib, missing, configs, levels, (), self._level)
-        return Program._make((self._main, self._interp, objects, asked, *told))
+        return make(Program, (self._main, self._interp, objects, asked, *told))
 
     def _start(self) -> None:
         self._served: dict[str, Object] = {}
@@ -133,7 +135,7 @@ class Space:
                             spelt = spelt or [*names]
                             spelt[len(served)] = spelled
                             found = serving(spelled)
-                        found = found or self._ask(spelled, by, ReachedBy.NEEDED, queue, "", known)
+                        found = found or self._ask(spelled, by, _NEEDED, queue, "", known)
                 served.append(found)
             self._asked.append((by, spelt or names, served))
 
@@ -202,7 +204,7 @@ class Space:
     ) -> Object | None:
         """What serves `name`, which nothing does so far; `known` is what the loader knows for `by` already."""
         served = self._loader.serve(name, by, self._main, self._level, known)
-        if isinstance(served, Lookup):
+        if not isinstance(served, Object):
             self._in_vain += len(served.probes)
             if self._in_vain > _MAX_IN_VAIN:
                 raise InputError(self._main.name, f"looks in vain in more than {_MAX_IN_VAIN} places")
@@ -213,10 +215,10 @@ class Space:
             return None
         found = served
         if found is not self._interp:
-            if reached_by == ReachedBy.NEEDED and by.reached_by not in _STARTING:
+            if reached_by == _NEEDED and by.reached_by not in _STARTING:
                 reached_by = by.reached_by
-            if reached_by != ReachedBy.NEEDED:
-                found = Object._make((*served[:-2], reached_by, served.tried))
+            if reached_by != _NEEDED:
+                found = make(Object, (*served[:-2], reached_by, served.tried))
             if found.owner is not None and not found.item.startswith(("/", "$")):
                 self._told_by_chance(found)
             self._take(found, queue)

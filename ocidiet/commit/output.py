@@ -11,7 +11,7 @@ import fcntl
 from ocidiet.commit import Stream, failed
 from ocidiet.errors import OutputError, shown
 from ocidiet.model import TYPE_CHECKING, Identity
-from ocidiet.system import os, struct
+from ocidiet.system import make, os, struct
 
 if TYPE_CHECKING:
     from ocidiet.model import HostPath
@@ -204,7 +204,7 @@ class Output(Stream):
 
 def identity(st: os.stat_result) -> Identity:
     """What stat(2) tells of a state."""
-    return Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
+    return make(Identity, (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
 
 
 def unchanging(state: Identity, since_ns: int) -> bool:

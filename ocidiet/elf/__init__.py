@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING, ElfFacts
-from ocidiet.system import os, struct
+from ocidiet.system import make, os, struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from typing import Literal
 
     from ocidiet.model.unusual import Filter
 
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
-    Form = tuple[str, int, struct.Struct, struct.Struct, str, int]
-    """Struct's byte order, bits, ELF header, program header; of the dynamic section a word and the entries' size."""
-    Read = tuple[ElfFacts, str, list[tuple[int, int, int]], dict[int, int]]
+    Word = Literal["I", "Q"]
+    Layout = tuple[struct.Struct, tuple[int, ...]]
+    """What unpacks those d_val of a dynamic section that count, and what their d_tag are."""
+    Form = tuple[str, int, struct.Struct, struct.Struct, Word, int, bytes, str, dict[bytes, Layout]]
+    """Struct's byte order, bits, ELF header, program header; of the dynamic section a word, the entries' size,
+    DT_NEEDED, what unpacks a d_val, and the layouts that were met, by the d_tag behind those of DT_NEEDED."""
+    _Filtee = tuple[int, int, int]
+    """(d_val, d_tag, how many needed names are before it)"""
+    Read = tuple[ElfFacts, Form, list[tuple[int, int, int]], bytes]
 
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
@@ -31,7 +38,6 @@ DT_DEPAUDIT, DT_AUDIT, DT_VERSYM, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFF
 DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
-NT_DLOPEN = 0x407C0C0A
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
 
 MAX_PHNUM = 4096
@@ -53,7 +59,7 @@ NOT_ELF = "not an ELF file"
 # By EI_CLASS: layouts, of which what is not read is left out.
 _EHDR = {1: "16xHHI4xIII2xHH6x", 2: "16xHHI8xQQI2xHH6x"}
 _PHDR = {1: "III4xI12x", 2: "I4xQQ8xQ16x"}
-_DYN = {1: ("I", 8), 2: ("Q", 16)}
+_DYN: dict[int, tuple[Word, int]] = {1: ("I", 8), 2: ("Q", 16)}
 
 # By EI_CLASS and EI_DATA.
 FORMS: dict[tuple[int, int], Form] = {
@@ -62,9 +68,13 @@ FORMS: dict[tuple[int, int], Form] = {
         32 * ei_class,
         struct.Struct(order + _EHDR[ei_class]),
         struct.Struct(order + _PHDR[ei_class]),
-        *_DYN[ei_class],
+        word,
+        entry_bytes,
+        struct.pack(order + word, DT_NEEDED),
+        f"{entry_bytes // 2}x{word}",
+        {},
     )
-    for ei_class in (1, 2)
+    for ei_class, (word, entry_bytes) in _DYN.items()
     for ei_data, order in ((1, "<"), (2, ">"))
 }
 # The e_ident of nearly every file.
@@ -77,7 +87,9 @@ _USUAL = {
 _LOADED_TYPES = (ET_EXEC, ET_DYN)
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
 _RARE_TEXTS = (DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
-_RARE = frozenset((*_RARE_TEXTS, *_FILTERS))
+_COUNTING = frozenset((DT_STRTAB, DT_STRSZ, DT_SONAME, DT_FLAGS_1, *_RARE_TEXTS))
+# What a hostile file must not fill.
+_MAX_LAYOUTS, _MAX_LAYOUT_BYTES = 256, 1024
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
 # pthread_exit.c, debug/backtrace.c), and aborts where it is not there.
 UNWINDERS = (b"pthread_cancel\0", b"pthread_exit\0", b"thrd_exit\0", b"backtrace\0")
@@ -94,8 +106,8 @@ def struct_of(fmt: str) -> struct.Struct:
 
 
 def read(pread: Pread, size_bytes: int) -> Read:
-    """The facts of an ELF file of `size_bytes`, and what leads to its tables: struct's byte order; p_vaddr, p_offset
-    and p_filesz of each PT_LOAD; the d_val of each d_tag, of several the last, as to loaders.
+    """The facts of an ELF file of `size_bytes`, and what leads to its tables: its form; p_vaddr, p_offset and p_filesz
+    of each PT_LOAD; the dynamic section, for `tags`.
 
     Raises `BadElf`, naming the field and its offset, for what the loader would refuse and for what lies outside the
     file. One function: a large program has hundreds of files, and each call costs.
@@ -107,7 +119,7 @@ def read(pread: Pread, size_bytes: int) -> Read:
         from ocidiet.elf import unusual
 
         form = unusual.form(head)
-    order, bits, ehdr, phdr, word, entry_bytes = form
+    order, bits, ehdr, phdr, word, entry_bytes, needed_kind, value_form, layouts = form
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
     odd = None
     if not is_usual or e_version != 1:
@@ -138,21 +150,18 @@ def read(pread: Pread, size_bytes: int) -> Read:
             continue
         if p_type == PT_LOAD:
             if (vaddr - offset) & 0xFFF and filesz:
+                at = phoff + _place(phdr, table, (p_type, offset, vaddr, filesz))
                 what = "segment's address and offset differ within a page"
-                raise BadElf(
-                    what,
-                    "PT_LOAD p_offset",
-                    phoff + _place(phdr, table, (p_type, offset, vaddr, filesz)),
-                    bits,
-                    machine,
-                )
+                raise BadElf(what, "PT_LOAD p_offset", at, bits, machine)
             loads.append((vaddr, offset, filesz))
         # All together: each of many program headers may name the same bytes.
         elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
             end = offset + filesz
-            if end > len(head) or head.find(b"FDO\0", offset, end) >= 0:
+            if end > len(head) or head[offset:end].partition(b"FDO\0")[1]:
                 note = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end) or b""
-                notes += tuple(_dlopen_notes(note, struct_of(order + "III")))
+                from ocidiet.elf import unusual
+
+                notes += tuple(unusual.dlopen_notes(note, struct_of(order + "III")))
         elif p_type == PT_DYNAMIC:
             segment = (offset, vaddr, filesz)
         elif p_type == PT_INTERP and interp is None:
@@ -170,34 +179,36 @@ def read(pread: Pread, size_bytes: int) -> Read:
             interp = os.fsdecode(name)
     if segment is None:
         facts = ElfFacts(bits, order == "<", machine, False, interp, (), None, None, None, 0, e_flags)
-        return facts, order, loads, {}
+        return facts, form, loads, b""
 
     offset, vaddr, filesz = segment
-    count = (filesz if offset + filesz <= size_bytes else max(size_bytes - offset, 0)) // entry_bytes
-    if not count:
+    size = (filesz if offset + filesz <= size_bytes else max(size_bytes - offset, 0)) // entry_bytes * entry_bytes
+    if size > MAX_DYNAMIC_BYTES:
+        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
+        raise BadElf(f"dynamic section of {size} bytes", "PT_DYNAMIC p_filesz", at, bits, machine)
+    end = offset + size
+    data = b"" if not size else head[offset:end] if end <= len(head) else pread(size, offset)
+    if not size or len(data) < size:  # shorter by now
         at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
         raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine)
-    if count * entry_bytes > MAX_DYNAMIC_BYTES:
-        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
-        raise BadElf(f"dynamic section of {count * entry_bytes} bytes", "PT_DYNAMIC p_filesz", at, bits, machine)
-    end = offset + count * entry_bytes
-    data = head[offset:end] if end <= len(head) else pread(end - offset, offset)
-    try:
-        if count > MAX_TAGS:
-            from ocidiet.elf import unusual
+    if size > MAX_TAGS * entry_bytes:
+        from ocidiet.elf import unusual
 
-            data = data[: unusual.end_of_many(data, struct.Struct(f"{order}2{word}"), offset, bits, machine)]
-            count = len(data) // entry_bytes
-        words = struct.unpack(f"{order}{2 * count}{word}", data)
-        tags = words[::2]
-        end = tags.index(DT_NULL)
-    except struct.error:  # shorter by now
-        at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
-        raise BadElf("dynamic section outside the file", "PT_DYNAMIC p_offset", at, bits, machine) from None
-    except ValueError:
-        raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine) from None
-    tags, values = tags[:end], words[1 : 2 * end : 2]
-    last = dict(zip(tags, values))  # noqa: B905  # alike long
+        data = data[: unusual.end_of_many(data, struct.Struct(f"{order}2{word}"), offset, bits, machine)]
+    kinds = memoryview(data).cast(word)[::2].tobytes()  # the d_tag of each entry
+    # Linkers put DT_NEEDED first.
+    ahead = (len(kinds) - len(kinds.lstrip(b"\0\1"))) // len(needed_kind)
+    start = ahead * len(needed_kind)
+    layout = layouts.get(kinds[start:])
+    filtees: list[_Filtee] = []
+    if layout is not None and start <= _MAX_LAYOUT_BYTES and kinds[:start] == needed_kind * ahead:
+        needed = struct.unpack_from(order + value_form * ahead, data)
+        last = dict(zip(layout[1], layout[0].unpack_from(data, ahead * entry_bytes)))  # noqa: B905  # alike long
+    else:
+        found = _entries(form, data, kinds[start:])
+        if found is None:
+            raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine)
+        needed, last, filtees = found
 
     dynamic = strtab = size_bytes
     address = last.get(DT_STRTAB, -1)
@@ -213,23 +224,14 @@ def read(pread: Pread, size_bytes: int) -> Read:
         at = phoff + _place(phdr, table, (PT_DYNAMIC, *segment))
         raise BadElf("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at, bits, machine)
 
-    count = tags.count(DT_NEEDED)
-    needed = values[:count]
-    if tags[:count].count(DT_NEEDED) < count:  # linkers put them first
-        needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
     wanted = [*needed]
     if DT_SONAME in last:
         wanted.append(last[DT_SONAME])
-    rare = last.keys() & _RARE
-    filtees: list[tuple[int, int, int]] = []
-    if rare:
-        wanted += map(last.__getitem__, rare)
-        position = 0
-        for tag, value in zip(tags, values, strict=True) if not rare.isdisjoint(_FILTERS) else ():
-            if tag in _FILTERS:
-                filtees.append((value, tag, position))
-                wanted.append(value)
-            position += tag == DT_NEEDED
+    has_rare = DT_RUNPATH in last or DT_RPATH in last or DT_AUDIT in last or DT_DEPAUDIT in last
+    if has_rare:
+        wanted += map(last.__getitem__, last.keys() & _RARE_TEXTS)
+    for value, _, _ in filtees:
+        wanted.append(value)
     if odd is not None and interp is None and not last.get(DT_FLAGS_1, 0) & DF_1_PIE:
         raise odd
 
@@ -238,7 +240,9 @@ def read(pread: Pread, size_bytes: int) -> Read:
     if wanted:
         if strtab >= size_bytes:
             raise BadElf("string table outside the file", "DT_STRTAB", offset, bits, machine)
-        strsz = min(last.get(DT_STRSZ, 0), size_bytes - strtab)
+        strsz = last.get(DT_STRSZ, 0)
+        if strsz > size_bytes - strtab:  # noqa: PLR1730  # min() takes longer
+            strsz = size_bytes - strtab
         low, high = 0, strsz
         if strsz > (_SMALL_STRTAB_BYTES if interp is None else _PROGRAMS_STRTAB_BYTES):
             # Linkers put these names together at one end of the table: one read of their span.
@@ -249,13 +253,13 @@ def read(pread: Pread, size_bytes: int) -> Read:
         text = head[start:end] if end <= len(head) else pread(high - low, start)
         strings = text if high - low == strsz else None
         try:
-            if len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
+            plain = text.decode()
+            if not plain.isascii() or len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
                 raise ValueError
-            plain = text.decode("ascii")
-            end_of = plain.index
             for at in wanted:
-                start = at - low
-                names[at] = plain[start : end_of("\0", start)]
+                names[at], end_found, _ = plain[at - low :].partition("\0")
+                if not end_found:
+                    raise ValueError
         except ValueError:
             from ocidiet.elf import unusual
 
@@ -267,9 +271,10 @@ def read(pread: Pread, size_bytes: int) -> Read:
         filters = unusual.filters(filtees, names)
     soname = names.get(last.get(DT_SONAME, -1))
     rpath = runpath = audit = depaudit = None
-    if rare:
+    if has_rare:
         rpath, runpath, audit, depaudit = map(names.get, map(last.get, _RARE_TEXTS))  # type: ignore[arg-type]
-    facts = ElfFacts._make(
+    facts = make(
+        ElfFacts,
         (
             bits,
             order == "<",
@@ -288,9 +293,57 @@ def read(pread: Pread, size_bytes: int) -> Read:
             notes,
             e_type == ET_EXEC,
             strings,
-        )
+        ),
     )
-    return facts, order, loads, last
+    return facts, form, loads, data
+
+
+def tags(known: Read) -> dict[int, int]:
+    """Of the file the d_val of each d_tag, of several the last, as to loaders."""
+    _, form, _, data = known
+    found = _entries_of(form, data) if data else None
+    return {} if found is None else dict(zip(*found, strict=True))
+
+
+def _entries_of(form: Form, data: bytes) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The d_tag and the d_val of each entry of the dynamic section `data` before DT_NULL; None where none ends it."""
+    order, _, _, _, word, entry_bytes, *_ = form
+    words = struct.unpack(f"{order}{len(data) // entry_bytes * 2}{word}", data)
+    tags = words[::2]
+    if DT_NULL not in tags:
+        return None
+    end = tags.index(DT_NULL)
+    return tags[:end], words[1 : 2 * end : 2]
+
+
+def _entries(form: Form, data: bytes, kinds: bytes) -> tuple[tuple[int, ...], dict[int, int], list[_Filtee]] | None:
+    """Of a dynamic section, or None where nothing ends it: the d_val of each DT_NEEDED; of each d_tag, of several the
+    last, as to loaders; and filters. `kinds` are the d_tag behind those of DT_NEEDED that it begins with.
+
+    A linker gives most files one of a few layouts: what unpacks the next one that has this is left in the `form`.
+    """
+    found = _entries_of(form, data)
+    if found is None:
+        return None
+    tags, values = found
+    needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
+    last = dict(zip(tags, values, strict=True))
+    filtees: list[_Filtee] = []
+    if DT_FILTER in last or DT_AUXILIARY in last:
+        position = 0
+        for tag, value in zip(tags, values, strict=True):
+            if tag in _FILTERS:
+                filtees.append((value, tag, position))
+            position += tag == DT_NEEDED
+    order, _, _, _, _, entry_bytes, _, value_form, layouts = form
+    ahead = len(needed)
+    rest = tags[ahead:]
+    is_known = len(kinds) * 2 == len(data) - ahead * entry_bytes and DT_NEEDED not in rest
+    if is_known and not filtees and len(kinds) <= _MAX_LAYOUT_BYTES and len(layouts) < _MAX_LAYOUTS:
+        passed = f"{entry_bytes}x"
+        unpacked = "".join([value_form if tag in _COUNTING else passed for tag in rest])
+        layouts[kinds] = (struct.Struct(order + unpacked), tuple([tag for tag in rest if tag in _COUNTING]))
+    return needed, last, filtees
 
 
 def _beyond(pread: Pread, size_bytes: int, start: int, end: int) -> bytes | None:
@@ -304,17 +357,6 @@ def _beyond(pread: Pread, size_bytes: int, start: int, end: int) -> bytes | None
 def _place(phdr: struct.Struct, table: bytes, header: tuple[int, ...]) -> int:
     """Where in the table a program header stands."""
     return [*phdr.iter_unpack(table)].index(header) * phdr.size
-
-
-def _dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
-    at = 0
-    while at + header.size <= len(data):
-        name_bytes, desc_bytes, kind = header.unpack_from(data, at)
-        name_at = at + header.size
-        desc_at = name_at + name_bytes + -name_bytes % 4
-        at = desc_at + desc_bytes + -desc_bytes % 4
-        if desc_at + desc_bytes <= len(data) and kind == NT_DLOPEN and data[name_at : name_at + name_bytes] == b"FDO\0":
-            yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")
 
 
 def may_unwind(strings: bytes) -> bool:

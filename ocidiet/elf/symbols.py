@@ -14,6 +14,7 @@ from ocidiet.elf import (
     may_unwind,
     read,
     struct_of,
+    tags,
 )
 from ocidiet.model import TYPE_CHECKING, NamedTuple
 from ocidiet.system import os
@@ -43,8 +44,8 @@ def unwinds(pread: Pread, size_bytes: int, is_searched: bool) -> bool:
 
     `is_searched` tells that `may_unwind` is true of its strings."""
     known = read(pread, size_bytes)
-    _, _, loads, tags = known
-    strtab, strsz = file_offset(loads, tags.get(DT_STRTAB, -1), size_bytes), tags.get(DT_STRSZ, 0)
+    loads, told = known[2], tags(known)
+    strtab, strsz = file_offset(loads, told.get(DT_STRTAB, -1), size_bytes), told.get(DT_STRSZ, 0)
     # A table of moderate size is searched faster than its symbols are looked at one by one.
     is_moderate = strtab is not None and 0 < strsz <= _MAX_SEARCHED_BYTES
     if not is_searched and is_moderate and not may_unwind(pread(strsz, strtab or 0)):
@@ -73,9 +74,10 @@ def defines(pread: Pread, size_bytes: int, names: Sequence[str]) -> bool:
 
 
 def _table(pread: Pread, size_bytes: int, known: Read, defined_too: bool) -> _Table:
-    facts, order, loads, tags = known
+    (facts, form, loads, _), values = known, tags(known)
+    order = form[0]
     strtab, symtab, gnu_hash, sysv_hash = [
-        file_offset(loads, tags.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
+        file_offset(loads, values.get(tag, -1), size_bytes) for tag in (DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_HASH)
     ]
     if strtab is None or symtab is None:
         return _Table([], 0, 0)
@@ -92,15 +94,15 @@ def _table(pread: Pread, size_bytes: int, known: Read, defined_too: bool) -> _Ta
     length = min(count * symbol.size, size_bytes - symtab, MAX_SYMBOLS_BYTES)
     rows = pread(length, symtab)
     found = symbol.iter_unpack(rows[: len(rows) - len(rows) % symbol.size])
-    return _Table([*found], strtab, min(tags.get(DT_STRSZ, 0), size_bytes - strtab))
+    return _Table([*found], strtab, min(values.get(DT_STRSZ, 0), size_bytes - strtab))
 
 
 def asker(pread: Pread, size_bytes: int, version: int) -> str:
     """The first symbol that has the number `version` in DT_VERSYM; "" if none has. Raises `BadElf`, as `read`."""
     known = read(pread, size_bytes)
-    _, order, loads, tags = known
+    order, loads = known[1][0], known[2]
     table = _table(pread, size_bytes, known, defined_too=False)
-    versym = file_offset(loads, tags.get(DT_VERSYM, -1), size_bytes)
+    versym = file_offset(loads, tags(known).get(DT_VERSYM, -1), size_bytes)
     data = b"" if versym is None else pread(2 * len(table.symbols), versym)
     numbers = struct_of(order + "H").iter_unpack(data[: len(data) // 2 * 2])
     for (number,), (at, _, _) in zip(numbers, table.symbols, strict=False):

@@ -24,11 +24,12 @@ from ocidiet.system import os
 
 if TYPE_CHECKING:
     import struct
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ocidiet.elf import Form, Pread
 
 EM_MIPS = 8
+NT_DLOPEN = 0x407C0C0A
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
 LIBC_ABI_MAX = 4
 PN_XNUM = 0xFFFF
@@ -134,3 +135,15 @@ def names(
 def filters(asked: list[tuple[int, int, int]], names: dict[int, str]) -> tuple[Filter, ...]:
     """The entries of filters: of each where its name stands, d_tag, and how many needed names are before it."""
     return tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in asked])
+
+
+def dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
+    """The text of each dlopen note among others."""
+    at = 0
+    while at + header.size <= len(data):
+        name_bytes, desc_bytes, kind = header.unpack_from(data, at)
+        name_at = at + header.size
+        desc_at = name_at + name_bytes + -name_bytes % 4
+        at = desc_at + desc_bytes + -desc_bytes % 4
+        if desc_at + desc_bytes <= len(data) and kind == NT_DLOPEN and data[name_at : name_at + name_bytes] == b"FDO\0":
+            yield data[desc_at : desc_at + desc_bytes].rstrip(b"\0")

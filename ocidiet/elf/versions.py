@@ -16,6 +16,7 @@ from ocidiet.elf import (
     file_offset,
     read,
     struct_of,
+    tags,
 )
 from ocidiet.errors import BadElf
 from ocidiet.model import TYPE_CHECKING, NamedTuple
@@ -49,12 +50,13 @@ class Tables(NamedTuple):
 
 def tables(pread: Pread, size_bytes: int) -> Tables:
     """The tables of a file. Raises `BadElf`, as `read`."""
-    _, order, loads, tags = read(pread, size_bytes)
+    known = read(pread, size_bytes)
+    (_, form, loads, _), told = known, tags(known)
     found: list[int] = []
     for tag, number in ((DT_STRTAB, DT_STRSZ), (DT_VERNEED, DT_VERNEEDNUM), (DT_VERDEF, DT_VERDEFNUM)):
-        at = file_offset(loads, tags.get(tag, -1), size_bytes)
-        found += (0, 0) if at is None else (at, tags.get(number, 0))
-    return Tables(order, *found)
+        at = file_offset(loads, told.get(tag, -1), size_bytes)
+        found += (0, 0) if at is None else (at, told.get(number, 0))
+    return Tables(form[0], *found)
 
 
 class _Table:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ocidiet.fs.disk import REASONS, Held, Look, OpenFile, Record, aligned, made
 from ocidiet.model import TYPE_CHECKING, Hop, HostPath, Walk, below
-from ocidiet.system import errno, os
+from ocidiet.system import errno, make, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,12 +128,12 @@ class Root:
                 self._searched.add(base)
                 self.searched(base or "/")
             if kind != "link":
-                hops += (Hop._make((here, None)),)
-                return Walk._make((asked, hops, kind, reason, file))
+                hops += (make(Hop, (here, None)),)
+                return make(Walk, (asked, hops, kind, reason, file))
             links += hops_above
             if links > MAX_LINKS:
                 return Walk(asked, (*hops, Hop(here, None)), "loop", REASONS["loop"], None)
-            hops += (Hop._make((here, target)),)
+            hops += (make(Hop, (here, target)),)
             if "/" in target:
                 path = target if target.startswith("/") else f"{base}/{target}"
                 parent, _, name = path.rpartition("/")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ocidiet.errors import InputError, shown
 from ocidiet.model import TYPE_CHECKING, NamedTuple
-from ocidiet.system import os
+from ocidiet.system import make, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +96,7 @@ def members(pread: Callable[[int, int], bytes], size_bytes: int, path: str) -> I
         if "\0" in name or "\0" in linkname:
             raise bad("a NUL byte in a name")
         kind = "0" if typeflag == "S" else typeflag
-        yield Member._make((name, kind, mode, linkname, size, payload_at, sparse))
+        yield make(Member, (name, kind, mode, linkname, size, payload_at, sparse))
         more = {}
         at = payload_at + _padded(size)
 

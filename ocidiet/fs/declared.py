@@ -12,7 +12,7 @@ from ocidiet.errors import InputError
 from ocidiet.fs import MAX_LINKS, Look, OpenFile, Record, Root
 from ocidiet.fs.disk import THROUGH_FLAGS
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Walk, below
-from ocidiet.system import os
+from ocidiet.system import make, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,7 +149,7 @@ class DeclaredRoot(Root):
             return Look("dir" if self._is_directory(path) else "absent")
         file, starts = self._record.declared(opened)
         executable = path in self._executable if self._executable else starts
-        return Look("file", file=File._make((*file[:2], executable, *file[3:])))
+        return Look("file", file=make(File, (*file[:2], executable, *file[3:])))
 
     def _is_directory(self, path: str) -> bool:
         there = self._directories_of

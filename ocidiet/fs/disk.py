@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ocidiet.errors import InputChanged, InputError
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, NamedTuple, Walk, below
-from ocidiet.system import errno, os
+from ocidiet.system import errno, make, os
 
 if TYPE_CHECKING:
     from ocidiet.model.image import Trace
@@ -157,6 +157,7 @@ class OpenFile:
         """Let go of the file; a container stays open for others."""
         if self.file.container is None:
             os.close(self.fd)
+            self.fd = -1
 
 
 def made(name: HostPath, data: bytes) -> File:
@@ -202,11 +203,12 @@ class Record:
         self._listed: dict[HostPath, None] = {}
         self._trees: set[HostPath] = set()
         self._opened: dict[HostPath, File] = {}
-        self._left_open: OpenFile | None = None
+        self._left: OpenFile | None = None
+        self._is_left_open = False
 
     def _close(self) -> None:
-        if self._left_open is not None:
-            self._left_open.close()
+        if self._left is not None and self._is_left_open:
+            self._left.close()
 
     __del__ = _close
 
@@ -234,17 +236,17 @@ class Record:
                 self._seen[path] = None
             return Look(kind, reason="" if kind in REASONS else (error.strerror or "").lower())
         if sort == _S_IFREG:
-            return Look._make(("file", "", self._file(path, st, held.root if held is not None else ""), ""))
+            return make(Look, ("file", "", self._file(path, st, held.root if held is not None else ""), ""))
         if sort == _S_IFLNK:
             self._seen[path] = target
-            return Look._make(("link", target, None, ""))
+            return make(Look, ("link", target, None, ""))
         return Look("dir" if sort == _S_IFDIR else "special")
 
     def _file(self, path: HostPath, st: os.stat_result, root: str) -> File:
         mode = st.st_mode
-        state = Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
+        state = make(Identity, (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
         self._seen[path] = state
-        return File._make((path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
+        return make(File, (path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
 
     def opened(self, path: HostPath) -> File | None:
         """open(2), as a loader does with a candidate, and fstat(2): a file, which stays open for `left_open` until the
@@ -257,18 +259,23 @@ class Record:
         if st.st_mode & _S_IFMT != _S_IFREG:
             os.close(fd)
             return None
-        if self._left_open is not None:
+        if self._is_left_open:
             self._close()
         file = self._file(path, st, "")
-        self._left_open = OpenFile(file, None, fd)
+        left = self._left
+        if left is None or left.fd >= 0:
+            self._left = OpenFile(file, None, fd)
+        else:  # one object for hundreds of files
+            left.file, left.fd = file, fd
+        self._is_left_open = True
         return file
 
     def left_open(self, file: File) -> OpenFile | None:
         """`file`, if it is what `opened` found last."""
-        left = self._left_open
-        if left is None or left.file is not file:
+        left = self._left
+        if left is None or not self._is_left_open or left.file is not file:
             return None
-        self._left_open = None
+        self._is_left_open = False
         return left
 
     def link(self, path: HostPath) -> str:
@@ -308,8 +315,8 @@ class Record:
     def use(self, walk: Walk) -> None:
         """As `read`, of a file and of all links that lead to it."""
         read = self._read
-        for path, _ in walk.hops:
-            read[path] = None  # type: ignore[index]  # of the machine's own root
+        for hop in walk.hops:
+            read[hop.path] = None  # type: ignore[index]  # of the machine's own root
 
     def searched(self, directory: HostPath, of_sysroot: bool = False) -> None:
         """A name was looked up in `directory`."""
@@ -378,4 +385,4 @@ def _kind(error: OSError) -> str:
 
 def identity(st: os.stat_result) -> Identity:
     """Of a file, as the kernel tells it."""
-    return Identity._make((st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
+    return make(Identity, (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))

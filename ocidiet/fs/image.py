@@ -13,7 +13,7 @@ from ocidiet.fs import MAX_LINKS, Look, OpenFile, Root
 from ocidiet.fs.archive import members
 from ocidiet.fs.named import named
 from ocidiet.model import TYPE_CHECKING, File, HostPath, Identity, NamedTuple
-from ocidiet.system import os
+from ocidiet.system import make, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -273,10 +273,10 @@ class _Layer:
                 return _Node(Look("failed", reason="is packed with holes"))
             container = self._container
             at = base_bytes + member.offset_bytes
-            identity = Identity._make((self._device, at, member.size_bytes, *container.identity[3:]))
+            identity = make(Identity, (self._device, at, member.size_bytes, *container.identity[3:]))
             name = HostPath(f"{self._path}:/{member.name.removeprefix('./').lstrip('/')}")
             executable, sets_id = bool(member.mode & 0o111), bool(member.mode & 0o6000)
-            file = File._make((name, identity, executable, HostPath(""), container, at, sets_id, False))
+            file = make(File, (name, identity, executable, HostPath(""), container, at, sets_id, False))
             return _Node(Look("file", file=file))
         if kind == "5":
             return _Node(_DIR, opaque=opaque)

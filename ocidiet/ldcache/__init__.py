@@ -20,6 +20,7 @@ NEW_HEADER = "20sIIB3xI12x"
 # Flags, name, path; and then an unused word and hwcap.
 _OLD_ENTRY, NEW_ENTRY = "III", "IIIIQ"
 _MAX_NAME_BYTES = 256  # NAME_MAX, and the NUL behind it
+_USUAL_PATH_BYTES = 256
 ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
 # The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
@@ -119,21 +120,27 @@ class Cache:
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
         its glibc-hwcaps subdirectory ("" for the baseline, `LEGACY` for one of old) and its path."""
-        wanted, key = flags_of(machine, bits), os.fsencode(name) + b"\0"
+        wanted, key = flags_of(machine, bits), name.encode() if name.isascii() else os.fsencode(name)
         strings, rows, row, first = self._strings, self._rows, self._row, self._first
+        at, behind = self._first_at(key) if first is None else first.get(key, len(rows)), len(rows)
+        key += b"\0"
+        size = len(key)
         found = []
         # Those of a name stand side by side.
-        for at in range(self._first_at(key) if first is None else first.get(key, len(rows)), len(rows), row.size):
+        while at < behind:
             entry = row.unpack_from(rows, at)
-            if not strings.startswith(key, entry[1]):
+            start, value = entry[1], entry[2]
+            if strings[start : start + size] != key:
                 break
-            value = entry[2]
-            end = strings.find(b"\0", value)
-            if entry[0] not in wanted or end < 0:
+            at += row.size
+            path, ends, _ = strings[value : value + _USUAL_PATH_BYTES].partition(b"\0")
+            if not ends:
+                path, ends, _ = strings[value:].partition(b"\0")
+            if entry[0] not in wanted or not ends:
                 continue
             level = self._level(entry[4]) if len(entry) > 3 and entry[4] else ""
             if level is not None:
-                found.append((level, os.fsdecode(strings[value:end])))
+                found.append((level, path.decode() if path.isascii() else os.fsdecode(path)))
         return found
 
     def _first_at(self, name: bytes) -> int:
@@ -143,14 +150,20 @@ class Cache:
         # Most programs ask for one name or for many.
         if not self._was_asked:
             self._was_asked = True
-            at = self._of_one(name)
+            text = name + b"\0"
+            at = self._of_one(text)
             if at is None:
-                at = next((row * size for row, (key,) in enumerate(keys) if strings.startswith(name, key)), behind)
+                at = next((row * size for row, (key,) in enumerate(keys) if strings.startswith(text, key)), behind)
             return at
-        names = [strings[key : strings.find(b"\0", key, key + _MAX_NAME_BYTES) + 1] for (key,) in keys]
-        # The first of a name is the last to be entered.
-        self._first = dict(zip(reversed(names), range(behind - size, -1, -size), strict=True))
-        return self._first.get(name, behind)
+        first: dict[bytes, int] = {}
+        at = 0
+        for (key,) in keys:
+            known, ends, _ = strings[key : key + _MAX_NAME_BYTES].partition(b"\0")
+            if ends:
+                first.setdefault(known, at)
+            at += size
+        self._first = first
+        return first.get(name, behind)
 
     def _of_one(self, name: bytes) -> int | None:
         """As `_first_at`, where a name stands once among the strings, as ldconfig writes them; else None."""

@@ -4,16 +4,17 @@ is silent.
 
 from __future__ import annotations
 
-from ocidiet.errors import BadElf, OcidietError
+from ocidiet.errors import BadElf
 from ocidiet.ldcache import LEGACY
-from ocidiet.model import TYPE_CHECKING, Lookup, Object, Probe, ReachedBy, Rule
+from ocidiet.model import TYPE_CHECKING, ElfFacts, Lookup, Object, Probe, ReachedBy, Rule
+from ocidiet.system import make
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ocidiet.fs import Root
     from ocidiet.ldcache import Cache
-    from ocidiet.model import Config, ElfFacts, Search, Walk
+    from ocidiet.model import Config, Search, Walk
     from ocidiet.search import About, Read
     from ocidiet.search.ldconfig import Simulated
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 LD_SO_CACHE = "/etc/ld.so.cache"
 DF_1_NODEFLIB = 0x800
-_NOTHING = ("", "linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
+_NOTHING = frozenset(("", "linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1"))
 DF_1_PIE = 0x08000000
+# Asked for with each name: a page's own is found sooner than a class's.
+_CACHE, _NEEDED = Rule.LD_SO_CACHE, ReachedBy.NEEDED
 HWCAPS = "glibc-hwcaps"
 
 # The subdirectories of glibc-hwcaps that a loader knows, the best first (sysdeps/*/dl-hwcaps*.c), by
@@ -161,10 +164,10 @@ class Glibc:
         if self._in_vain and (before := self._in_vain.get((name, level))) is not None:
             return Lookup(name, by, before.probes, None)
         found = self._find(name, by, level, self._last, None)
-        if isinstance(found, Lookup):
-            self._in_vain[name, level] = found
-        else:
+        if isinstance(found, Object):
             known[name] = found
+        else:
+            self._in_vain[name, level] = found
         return found
 
     def known(self, by: Object, level: str) -> dict[str, Object] | None:
@@ -195,7 +198,7 @@ class Glibc:
             rule, _, owner, _ = how
             if ended is not None and ended == (rule, id(owner)):
                 continue
-            is_cache = rule == Rule.LD_SO_CACHE
+            is_cache = rule == _CACHE
             if is_cache:
                 path, subdir = self._cached(name, mine, level, better)
                 if not path or (mine.flags_1 & DF_1_NODEFLIB and path.startswith(self._default_tops)):
@@ -210,11 +213,11 @@ class Glibc:
                 # ldconfig makes a link for nearly each.
                 walk = self._root.walk(path, False, is_cache, True)
                 taken = self._taken(walk, mine)
-                if not isinstance(taken, Passed):
+                if isinstance(taken, ElfFacts):
                     rule, item, owner, subdir = found_by
-                    reached_by = ReachedBy.HWCAPS if subdir.startswith(HWCAPS) else ReachedBy.NEEDED
-                    met, tries = tuple(better), tuple(tried)
-                    return Object._make((name, walk, taken, rule, item, owner, above, subdir, met, reached_by, tries))
+                    reached_by = ReachedBy.HWCAPS if subdir and subdir.startswith(HWCAPS) else _NEEDED
+                    met, tries = tuple(better) if better else (), tuple(tried) if tried else ()
+                    return make(Object, (name, walk, taken, rule, item, owner, above, subdir, met, reached_by, tries))
                 tried.append(Probe(path, rule, taken.reason))
                 if taken.fatal:
                     return Lookup(name, by, tuple(tried), None)
@@ -254,7 +257,7 @@ class Glibc:
             if hwcap in levels:
                 better[hwcap] = None
             if hwcap == LEGACY:
-                inside = next((one for one in self._legacy if path.endswith(f"/{one}/{name}")), "")
+                inside = self._legacy_of(name, path)
                 own = len(levels) if inside else rank
             elif hwcap and hwcap not in active:
                 continue
@@ -264,6 +267,10 @@ class Glibc:
             if own < rank:
                 best, subdir, rank = path, inside, own
         return best, subdir
+
+    def _legacy_of(self, name: str, path: str) -> str:
+        """Which of the subdirectories of old `path` is in; "" if it is in none."""
+        return next((one for one in self._legacy if path.endswith(f"/{one}/{name}")), "")
 
     def _items(self, text: str, rule: str, owner: Object) -> list[Candidate]:
         """The directories of a path list."""
@@ -314,7 +321,7 @@ class Glibc:
             return Passed(walk.reason, walk.kind in ("dir", "special"))
         self._root.use(walk)
         facts = self._read(file, self._root)
-        if isinstance(facts, OcidietError):
+        if not isinstance(facts, ElfFacts):
             if not isinstance(facts, BadElf):
                 return Passed(facts.message.partition(": ")[2], fatal=False)
             if facts.bits not in (0, mine.bits) or facts.machine not in (0, mine.machine):

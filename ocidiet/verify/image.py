@@ -24,7 +24,7 @@ from ocidiet.model import (
     Walk,
 )
 from ocidiet.model.verdict import Defect, Verdict
-from ocidiet.system import os
+from ocidiet.system import make, os
 from ocidiet.verify import Judge, number
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class _Judged:
         walk = self._root.walk(path)
         if walk.file is not None and walk.file.sets_id:
             # What makes an image leaves that out and says so; this one has it.
-            walk = Walk._make((*walk[:4], File._make((*walk.file[:6], False, walk.file.linked))))
+            walk = make(Walk, (*walk[:4], make(File, (*walk.file[:6], False, walk.file.linked))))
         try:
             closed = self._resolver.resolve([(path, walk)])
         except OcidietError as error:

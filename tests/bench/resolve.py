@@ -24,6 +24,6 @@ found = {
     for one in (program.main, program.interp, *program.objects)
     if one is not None
 }
-text = "\n".join(dict.fromkeys([one.walk.real for one in found.values()])) + "\n"
+text = "\n".join(dict.fromkeys([one.walk.hops[-1].path for one in found.values()])) + "\n"
 commit.Stream(1, "standard output").write(os.fsencode(text))
 os._exit(0)
