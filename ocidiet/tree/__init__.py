@@ -6,7 +6,7 @@ tree leaves the checkout's path behind. How links between directories are spelle
 
 from __future__ import annotations
 
-from ocidiet.errors import InputError
+from ocidiet.errors import InputError, shown
 from ocidiet.fs import MAX_LINKS, made
 from ocidiet.model import TYPE_CHECKING, File, HostPath, ImagePath, Object, Program, Rule, Source, Walk, below
 from ocidiet.model.image import Entry, Extra, Placed, Places, Reason, Tree
@@ -207,7 +207,7 @@ class _Builder:
                     return place
                 return self.literal(found.walk, place, why)
         if of_build and found.rule != Rule.ABSOLUTE:
-            directory = self.places.library_dir or self.default_dir(program.default_dirs)
+            directory = self.places.library_dir or self.default_dir(found, program)
             place = place_in(directory, found)
             self.file(ImagePath(place[1:]), found.file, why)
             return place if directory in program.default_dirs else self.reached(found, program, place, why)
@@ -243,7 +243,7 @@ class _Builder:
         """See to it that the loader, which would not look there, finds what stands at `place`: by a link
         in a default directory, or where that cannot serve by an ld.so.cache. Returns the path that it
         opens."""
-        wanted = place_in(self.default_dir(program.default_dirs), found)
+        wanted = place_in(self.default_dir(found, program), found)
         facts = found.facts
         origin = any("ORIGIN" in (text or "") for text in (facts.rpath, facts.runpath))
         name = self.settle(ImagePath(wanted[1:]))
@@ -256,13 +256,17 @@ class _Builder:
         self.link(ImagePath(wanted[1:]), "/" + self.first[found.file.identity[:2]], found.file, why)
         return wanted
 
-    def default_dir(self, default_dirs: tuple[str, ...]) -> str:
+    def default_dir(self, found: Object, program: Program) -> str:
         """The first default directory of the image's loader, in its canonical spelling if that is
         one of them too. Libraries of the build tree go there, and links to those that only an
-        ld.so.cache tells of."""
-        first = default_dirs[0]
+        ld.so.cache tells of. Raises `InputError` where there is none to find the library in."""
+        if not program.default_dirs:
+            lists = " and ".join([self.root.spell(config.walk.path) for config in program.configs])
+            what = f"the image's loader would look for it nowhere: {shown(lists)} names no directory"
+            raise InputError(found.file.path, what, "name one there, one a line")
+        first = program.default_dirs[0]
         there = self.root.directory(first)
-        return there.real if there.kind == "dir" and there.real in default_dirs else first
+        return there.real if there.kind == "dir" and there.real in program.default_dirs else first
 
     def cache(self) -> None:
         """The image's own ld.so.cache, for exactly the libraries that need it."""

@@ -496,3 +496,25 @@ def test_reason_names_all_that_need_a_file(tmp_path: Path) -> None:
         "lib64/liba.so": Reason(Rule.DEFAULT, ("x", "one")),
         "lib64/libb.so": Reason(Rule.DEFAULT, ("liba.so", "y")),
     }
+
+
+@pytest.mark.parametrize("library_dir", ["", "/opt/lib"])
+@pytest.mark.parametrize("of_build", [True, False])
+def test_library_that_the_loader_would_look_for_nowhere_is_refused(
+    of_build: bool, library_dir: str, tmp_path: Path
+) -> None:
+    """musl's path file may be empty."""
+    loader, names = "/lib/ld-musl-x86_64.so.1", "/etc/ld-musl-x86_64.path"
+    main = {"/bin/main": program("liba.so", interp=loader), names: b"", loader: make() + names.encode() + b"\0"}
+    lay(tmp_path / "root", {**main, "/opt/liba.so": LIB})
+    build = lay(tmp_path / "build", {"/lib/liba.so": LIB})
+    root = DiskRoot(f"{tmp_path}/root", Record(build))
+    path = f"{build}/lib" if of_build else "/opt"
+    closed = Resolver(root, Facts(), Search(HostPath("/"), path)).resolve([("main", root.walk("/bin/main"))])
+    named = source("=/bin/main", build)
+    with pytest.raises(InputError) as caught:
+        tree.assemble([(named, closed.programs[0])], [], root, Places(HostPath(build), "portable", library_dir))
+    assert str(caught.value) == (
+        f"{path if of_build else f'{tmp_path}/root/opt'}/liba.so: the image's loader would look for it nowhere:"
+        f" {tmp_path}/root{names} names no directory\n  hint: name one there, one a line"
+    )
