@@ -71,13 +71,13 @@ _FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
 
 
 class Loaders:
-    """The loaders of one root; each, and the root's ld.so.cache, is read once."""
+    """The loaders of one root; each is read once, and the root's ld.so.cache for each that looks elsewhere at last."""
 
     def __init__(self, root: Root, search: Search, files: Files) -> None:
         self._root = root
         self._search = search
         self._files = files
-        self._caches: dict[bool, Cache | Simulated] = {}
+        self._caches: dict[tuple[bool, tuple[str, ...]], Cache | Simulated] = {}
         self._preloaded: tuple[list[str], Walk] | None = None
         self._known: dict[tuple[str, str], Loader] = {}
 
@@ -107,9 +107,10 @@ class Loaders:
                     return Musl(self._root, self._search, self._files, interp, content, self.content)
                 known = about(content, *of)
             self._files.abouts[interp.file.identity] = known
-        cache = self._caches.get(facts.little_endian)
+        key = (facts.little_endian, known.default_dirs)
+        cache = self._caches.get(key)
         if cache is None:
-            cache = self._caches[facts.little_endian] = self._cache(known.default_dirs, facts.little_endian)
+            cache = self._caches[key] = self._cache(known.default_dirs, facts.little_endian)
         return Glibc(self._root, self._search, self._files.ask, known, cache)
 
     def _cache(self, default_dirs: tuple[str, ...], little_endian: bool) -> Cache | Simulated:

@@ -371,3 +371,26 @@ def test_trace_names_what_was_read_and_searched(tmp_path: Path) -> None:
     Resolver(root, Facts(), Search(HostPath("/"))).resolve([("main", root.walk("/bin/main"))])
     inside = [[path.removeprefix(str(tmp_path)) for path in paths] for paths in record.trace()]
     assert inside == [["/bin/main", "/lib64/a", "/lib64/a.1", INTERP], ["/bin", "/etc", "/l", "/lib64"], []]
+
+
+def test_simulated_ldconfig_looks_where_each_loader_does(tmp_path: Path) -> None:
+    """Whatever program comes first."""
+    other = "/other/ld.so"
+    names: Names = {
+        "/etc/ld.so.conf": b"",
+        other: make(soname="ld.so") + b"\0/other/lib/\0/other/usr/lib/\0\0",
+        "/main": program("liba.so"),
+        "/second": program("liba.so", interp=other),
+        "/lib64/liba.so": LIB,
+        "/other/lib/liba.so": LIB,
+    }
+    found = [
+        {program.main.name: [(one.path, one.rule) for one in program.objects] for program in closed.programs}
+        for closed in (
+            resolve(tmp_path / str(number), names, *programs)
+            for number, programs in enumerate([("/main",), ("/second",), ("/main", "/second"), ("/second", "/main")])
+        )
+    ]
+    first, second = [("/lib64/liba.so", "cache")], [("/other/lib/liba.so", "cache")]
+    assert found[:2] == [{"/main": first}, {"/second": second}]
+    assert found[2:] == [{"/main": first, "/second": second}] * 2
