@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     Pread = Callable[[int, int], bytes]
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
     Word = Literal["I", "Q"]
-    Layout = tuple[struct.Struct, tuple[int, ...]]
-    """What unpacks those d_val of a dynamic section that count, and what their d_tag are."""
-    Form = tuple[str, int, struct.Struct, struct.Struct, Word, int, bytes, str, dict[bytes, Layout]]
+    Unpack = Callable[..., tuple[int, ...]]
+    Layout = tuple[Unpack, tuple[int, int, int, int], list[tuple[int, int]]]
+    """Of a dynamic section, what unpacks those d_val that count; where among them, or in `_ABSENT` behind them, those
+    of `_USUAL_TAGS` are; and where those of rare d_tag."""
+    Form = tuple[str, int, struct.Struct, struct.Struct, Word, int, bytes, str, dict[int, Unpack], dict[bytes, Layout]]
     """Struct's byte order, bits, ELF header, program header; of the dynamic section a word, the entries' size,
-    DT_NEEDED, what unpacks a d_val, and the layouts that were met, by the d_tag behind those of DT_NEEDED."""
+    DT_NEEDED, what unpacks a d_val, what unpacks so many, and the layouts that were met, by the d_tag behind those of
+    DT_NEEDED."""
     _Filtee = tuple[int, int, int]
     """(d_val, d_tag, how many needed names are before it)"""
+    Entries = tuple[tuple[int, ...], list[int], dict[int, int], list[_Filtee]]
+    """The d_val of each DT_NEEDED; of `_USUAL_TAGS`; of rare d_tag; and filters."""
     Read = tuple[ElfFacts, Form, list[tuple[int, int, int]], bytes]
 
 ET_EXEC, ET_DYN = 2, 3
@@ -38,6 +43,7 @@ DT_DEPAUDIT, DT_AUDIT, DT_VERSYM, DT_FLAGS_1 = 0x6FFFFEFB, 0x6FFFFEFC, 0x6FFFFFF
 DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
+NT_DLOPEN = 0x407C0C0A
 ELFOSABI_SYSV, ELFOSABI_GNU = 0, 3
 
 MAX_PHNUM = 4096
@@ -73,10 +79,13 @@ FORMS: dict[tuple[int, int], Form] = {
         struct.pack(order + word, DT_NEEDED),
         f"{entry_bytes // 2}x{word}",
         {},
+        {},
     )
     for ei_class, (word, entry_bytes) in _DYN.items()
     for ei_data, order in ((1, "<"), (2, ">"))
 }
+# How a dlopen note begins: its type and name.
+_DLOPEN = {order: struct.pack(f"{order}I4s", NT_DLOPEN, b"FDO") for order in "<>"}
 # The e_ident of nearly every file.
 _USUAL = {
     b"\x7fELF" + bytes((*kind, 1, osabi)) + bytes(8): form
@@ -87,7 +96,11 @@ _USUAL = {
 _LOADED_TYPES = (ET_EXEC, ET_DYN)
 _FILTERS = (DT_AUXILIARY, DT_FILTER)
 _RARE_TEXTS = (DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
-_COUNTING = frozenset((DT_STRTAB, DT_STRSZ, DT_SONAME, DT_FLAGS_1, *_RARE_TEXTS))
+_USUAL_TAGS = (DT_STRTAB, DT_STRSZ, DT_SONAME, DT_FLAGS_1)
+_COUNTING = frozenset((*_USUAL_TAGS, *_RARE_TEXTS))
+# Of DT_STRTAB and DT_SONAME, where there is none; of DT_STRSZ and DT_FLAGS_1.
+_ABSENT = (-1, 0)
+_ABSENT_AT = {DT_STRTAB: -2, DT_STRSZ: -1, DT_SONAME: -2, DT_FLAGS_1: -1}
 # What a hostile file must not fill.
 _MAX_LAYOUTS, _MAX_LAYOUT_BYTES = 256, 1024
 # glibc opens libgcc_s.so.1 by itself when one of these is called (nptl/pthread_cancel.c and
@@ -119,7 +132,7 @@ def read(pread: Pread, size_bytes: int) -> Read:
         from ocidiet.elf import unusual
 
         form = unusual.form(head)
-    order, bits, ehdr, phdr, word, entry_bytes, needed_kind, value_form, layouts = form
+    order, bits, ehdr, phdr, word, entry_bytes, needed_kind, value_form, needs, layouts = form
     e_type, machine, e_version, phoff, shoff, e_flags, phentsize, phnum = ehdr.unpack_from(head)
     odd = None
     if not is_usual or e_version != 1:
@@ -157,10 +170,10 @@ def read(pread: Pread, size_bytes: int) -> Read:
         # All together: each of many program headers may name the same bytes.
         elif p_type == PT_NOTE and (note_bytes := note_bytes + filesz) <= MAX_NOTE_BYTES:
             end = offset + filesz
-            if end > len(head) or head[offset:end].partition(b"FDO\0")[1]:
-                note = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end) or b""
+            if end > len(head) or head[offset:end].partition(_DLOPEN[order])[1]:
                 from ocidiet.elf import unusual
 
+                note = head[offset:end] if end <= len(head) else _beyond(pread, size_bytes, offset, end) or b""
                 notes += tuple(unusual.dlopen_notes(note, struct_of(order + "III")))
         elif p_type == PT_DYNAMIC:
             segment = (offset, vaddr, filesz)
@@ -202,16 +215,21 @@ def read(pread: Pread, size_bytes: int) -> Read:
     layout = layouts.get(kinds[start:])
     filtees: list[_Filtee] = []
     if layout is not None and start <= _MAX_LAYOUT_BYTES and kinds[:start] == needed_kind * ahead:
-        needed = struct.unpack_from(order + value_form * ahead, data)
-        last = dict(zip(layout[1], layout[0].unpack_from(data, ahead * entry_bytes)))  # noqa: B905  # alike long
+        unpack = needs.get(ahead) or needs.setdefault(ahead, struct.Struct(order + value_form * ahead).unpack_from)
+        needed = unpack(data)
+        unpack, (strtab_at, strsz_at, soname_at, flags_at), rare_at = layout
+        told = unpack(data, ahead * entry_bytes) + _ABSENT
+        address, strsz, named, flags_1 = told[strtab_at], told[strsz_at], told[soname_at], told[flags_at]
+        rare: dict[int, int] = {}
+        for tag, at in rare_at:
+            rare[tag] = told[at]
     else:
-        found = _entries(form, data, kinds[start:])
-        if found is None:
-            raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine)
-        needed, last, filtees = found
+        try:
+            needed, (address, strsz, named, flags_1), rare, filtees = _entries(form, data, kinds[start:])
+        except ValueError:
+            raise BadElf("dynamic section without DT_NULL", "PT_DYNAMIC", offset, bits, machine) from None
 
     dynamic = strtab = size_bytes
-    address = last.get(DT_STRTAB, -1)
     for start, at, length in loads:
         if start <= vaddr < start + length:
             dynamic = at + vaddr - start
@@ -225,22 +243,18 @@ def read(pread: Pread, size_bytes: int) -> Read:
         raise BadElf("dynamic section is not where it is mapped from", "PT_DYNAMIC p_vaddr", at, bits, machine)
 
     wanted = [*needed]
-    if DT_SONAME in last:
-        wanted.append(last[DT_SONAME])
-    has_rare = DT_RUNPATH in last or DT_RPATH in last or DT_AUDIT in last or DT_DEPAUDIT in last
-    if has_rare:
-        wanted += map(last.__getitem__, last.keys() & _RARE_TEXTS)
-    for value, _, _ in filtees:
-        wanted.append(value)
-    if odd is not None and interp is None and not last.get(DT_FLAGS_1, 0) & DF_1_PIE:
+    if named >= 0:
+        wanted.append(named)
+    if rare or filtees:
+        wanted += [*rare.values(), *[value for value, _, _ in filtees]]
+    if odd is not None and interp is None and not flags_1 & DF_1_PIE:
         raise odd
 
-    names: dict[int, str] = {}
+    texts: list[str] = []
     strings: bytes | None = b""
     if wanted:
         if strtab >= size_bytes:
             raise BadElf("string table outside the file", "DT_STRTAB", offset, bits, machine)
-        strsz = last.get(DT_STRSZ, 0)
         if strsz > size_bytes - strtab:  # noqa: PLR1730  # min() takes longer
             strsz = size_bytes - strtab
         low, high = 0, strsz
@@ -257,75 +271,53 @@ def read(pread: Pread, size_bytes: int) -> Read:
             if not plain.isascii() or len(wanted) * len(text) > MAX_DYNAMIC_BYTES:
                 raise ValueError
             for at in wanted:
-                names[at], end_found, _ = plain[at - low :].partition("\0")
-                if not end_found:
+                string, is_ended, _ = plain[at - low :].partition("\0")
+                if not is_ended:
                     raise ValueError
+                texts.append(string)
         except ValueError:
             from ocidiet.elf import unusual
 
-            names = unusual.names(pread, wanted, strtab, strsz, offset, bits, machine)
+            texts = unusual.names(pread, wanted, strtab, strsz, offset, bits, machine)
     filters: tuple[Filter, ...] = ()
     if filtees:
         from ocidiet.elf import unusual
 
-        filters = unusual.filters(filtees, names)
-    soname = names.get(last.get(DT_SONAME, -1))
+        filters = unusual.filters(filtees, texts[-len(filtees) :])
     rpath = runpath = audit = depaudit = None
-    if has_rare:
-        rpath, runpath, audit, depaudit = map(names.get, map(last.get, _RARE_TEXTS))  # type: ignore[arg-type]
-    facts = make(
-        ElfFacts,
-        (
-            bits,
-            order == "<",
-            machine,
-            True,
-            interp,
-            tuple(map(names.__getitem__, needed)),
-            soname,
-            rpath,
-            runpath,
-            last.get(DT_FLAGS_1, 0),
-            e_flags,
-            filters,
-            audit,
-            depaudit,
-            notes,
-            e_type == ET_EXEC,
-            strings,
-        ),
-    )
+    if rare:
+        names = dict(zip(wanted, texts))  # noqa: B905
+        rpath, runpath, audit, depaudit = map(names.get, map(rare.get, _RARE_TEXTS))  # type: ignore[arg-type]
+    soname = texts[len(needed)] if named >= 0 else None
+    said = (bits, order == "<", machine, True, interp, tuple(texts[: len(needed)]), soname, rpath, runpath, flags_1)
+    more = (e_flags, filters, audit, depaudit, notes, e_type == ET_EXEC, strings)
+    facts = make(ElfFacts, said + more)
     return facts, form, loads, data
 
 
 def tags(known: Read) -> dict[int, int]:
     """Of the file the d_val of each d_tag, of several the last, as to loaders."""
     _, form, _, data = known
-    found = _entries_of(form, data) if data else None
-    return {} if found is None else dict(zip(*found, strict=True))
+    return dict(zip(*_entries_of(form, data), strict=True)) if data else {}
 
 
-def _entries_of(form: Form, data: bytes) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """The d_tag and the d_val of each entry of the dynamic section `data` before DT_NULL; None where none ends it."""
+def _entries_of(form: Form, data: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The d_tag and d_val of each entry of a dynamic section before DT_NULL. Raises `ValueError` if none ends it."""
     order, _, _, _, word, entry_bytes, *_ = form
     words = struct.unpack(f"{order}{len(data) // entry_bytes * 2}{word}", data)
     tags = words[::2]
-    if DT_NULL not in tags:
-        return None
     end = tags.index(DT_NULL)
     return tags[:end], words[1 : 2 * end : 2]
 
 
-def _entries(form: Form, data: bytes, kinds: bytes) -> tuple[tuple[int, ...], dict[int, int], list[_Filtee]] | None:
-    """Of a dynamic section, or None where nothing ends it: the d_val of each DT_NEEDED; of each d_tag, of several the
-    last, as to loaders; and filters. `kinds` are the d_tag behind those of DT_NEEDED that it begins with.
+def _entries(form: Form, data: bytes, kinds: bytes) -> Entries:
+    """What counts in a dynamic section; of several with one d_tag the last, as to loaders. Raises `ValueError` where
+    nothing ends it.
 
-    A linker gives most files one of a few layouts: what unpacks the next one that has this is left in the `form`.
+    A linker gives most files one of a few layouts: this one is left in the `form`. `kinds` are the d_tag behind those
+    of DT_NEEDED that come first.
     """
-    found = _entries_of(form, data)
-    if found is None:
-        return None
-    tags, values = found
+    tags, values = _entries_of(form, data)
     needed = tuple([value for tag, value in zip(tags, values, strict=True) if tag == DT_NEEDED])
     last = dict(zip(tags, values, strict=True))
     filtees: list[_Filtee] = []
@@ -335,15 +327,23 @@ def _entries(form: Form, data: bytes, kinds: bytes) -> tuple[tuple[int, ...], di
             if tag in _FILTERS:
                 filtees.append((value, tag, position))
             position += tag == DT_NEEDED
-    order, _, _, _, _, entry_bytes, _, value_form, layouts = form
+    order, _, _, _, _, entry_bytes, _, value_form, _, layouts = form
     ahead = len(needed)
     rest = tags[ahead:]
     is_known = len(kinds) * 2 == len(data) - ahead * entry_bytes and DT_NEEDED not in rest
     if is_known and not filtees and len(kinds) <= _MAX_LAYOUT_BYTES and len(layouts) < _MAX_LAYOUTS:
         passed = f"{entry_bytes}x"
         unpacked = "".join([value_form if tag in _COUNTING else passed for tag in rest])
-        layouts[kinds] = (struct.Struct(order + unpacked), tuple([tag for tag in rest if tag in _COUNTING]))
-    return needed, last, filtees
+        place = {tag: at for at, tag in enumerate([tag for tag in rest if tag in _COUNTING])}
+        usual = [place.get(tag, _ABSENT_AT[tag]) for tag in _USUAL_TAGS]
+        rare_at = [(tag, place[tag]) for tag in _RARE_TEXTS if tag in place]
+        layouts[kinds] = (
+            struct.Struct(order + unpacked).unpack_from,
+            (usual[0], usual[1], usual[2], usual[3]),
+            rare_at,
+        )
+    told = [last.get(tag, _ABSENT[_ABSENT_AT[tag]]) for tag in _USUAL_TAGS]
+    return needed, told, {tag: last[tag] for tag in _RARE_TEXTS if tag in last}, filtees
 
 
 def _beyond(pread: Pread, size_bytes: int, start: int, end: int) -> bytes | None:

@@ -15,6 +15,7 @@ from ocidiet.elf import (
     MAX_STRING_BYTES,
     MAX_TAGS,
     NOT_ELF,
+    NT_DLOPEN,
     struct_of,
 )
 from ocidiet.errors import BadElf
@@ -24,12 +25,11 @@ from ocidiet.system import os
 
 if TYPE_CHECKING:
     import struct
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ocidiet.elf import Form, Pread
 
 EM_MIPS = 8
-NT_DLOPEN = 0x407C0C0A
 # The first EI_ABIVERSION of OS ABI GNU that glibc's loader refuses (2.36; MIPS has numbers of its own).
 LIBC_ABI_MAX = 4
 PN_XNUM = 0xFFFF
@@ -105,9 +105,7 @@ def end_of_many(data: bytes, entry: struct.Struct, offset: int, bits: int, machi
     return len(data)
 
 
-def names(
-    pread: Pread, wanted: Iterable[int], strtab: int, strsz: int, offset: int, bits: int, machine: int
-) -> dict[int, str]:
+def names(pread: Pread, wanted: list[int], strtab: int, strsz: int, offset: int, bits: int, machine: int) -> list[str]:
     """The names that stand at `wanted` in the strings: far apart, or not of ASCII, or wrong. Raises `BadElf`.
 
     `offset` is the dynamic section's.
@@ -129,12 +127,13 @@ def names(
         if budget < 0:
             raise BadElf(f"names of more than {MAX_DYNAMIC_BYTES} bytes", "DT_STRTAB", offset, bits, machine)
         found[at] = os.fsdecode(raw)
-    return found
+    return [found[at] for at in wanted]
 
 
-def filters(asked: list[tuple[int, int, int]], names: dict[int, str]) -> tuple[Filter, ...]:
-    """The entries of filters: of each where its name stands, d_tag, and how many needed names are before it."""
-    return tuple([Filter(names[value], tag == DT_FILTER, at) for value, tag, at in asked])
+def filters(asked: list[tuple[int, int, int]], names: list[str]) -> tuple[Filter, ...]:
+    """The entries of filters, `asked` for by these names: of each d_tag, and how many needed names are before it."""
+    rows = zip(asked, names, strict=True)
+    return tuple([Filter(name, tag == DT_FILTER, at) for (_, tag, at), name in rows])
 
 
 def dlopen_notes(data: bytes, header: struct.Struct) -> Iterator[bytes]:
