@@ -394,6 +394,81 @@ def test_bad_elf_of_a_size_is_refused_before_it_is_read() -> None:
     assert (str(caught.value)[:20], reads) == ("dynamic section of 1", [1024])
 
 
+def with_entries(bits: int, order: str, tags: list[int]) -> tuple[bytes, list[tuple[int, str]]]:
+    """A library whose dynamic section has entries of these `tags` before DT_STRTAB, DT_STRSZ and DT_NULL; and each
+    with the name that it tells."""
+    names = [f"s{number}" for number in range(len(tags))]
+    data = bytearray(make(bits=bits, order=order, needed=names))
+    word, at = ("I", 52 + 2 * 32) if bits == 32 else ("Q", 64 + 2 * 56)
+    size = 2 * struct.calcsize(word)
+    for number, tag in enumerate(tags):
+        struct.pack_into(order + word, data, at + number * size, tag)
+    return bytes(data), list(zip(tags, names, strict=True))
+
+
+TAGS = [elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH, elf.DT_AUDIT, elf.DT_DEPAUDIT]
+# What is none of them, but made of the same bytes as DT_NEEDED, or of others.
+TAGS += [elf.DT_FILTER, elf.DT_AUXILIARY, 0x100, 0x101, 0x01000001, 21, 0x6FFFFFF9]
+
+
+@settings(deadline=timedelta(seconds=1), max_examples=400)
+@given(
+    bits=st.sampled_from([32, 64]),
+    order=st.sampled_from([LE, BE]),
+    needed=st.integers(0, 3),
+    tags=st.lists(st.sampled_from(TAGS), max_size=5),
+)
+def test_each_entry_counts_wherever_it_stands(bits: int, order: str, needed: int, tags: list[int]) -> None:
+    """Whichever layouts are known from files before."""
+    data, rows = with_entries(bits, order, [elf.DT_NEEDED] * needed + tags)
+    last = dict(rows)
+    filters, position = [], 0
+    for tag, name in rows:
+        if tag in (elf.DT_FILTER, elf.DT_AUXILIARY):
+            filters.append((name, tag == elf.DT_FILTER, position))
+        position += tag == elf.DT_NEEDED
+    names = tuple([name for tag, name in rows if tag == elf.DT_NEEDED])
+    once = [last.get(tag) for tag in TAGS[1:6]]
+    expected = (names, *once[:3], 0, 0, tuple(filters), *once[3:])
+    assert [tuple(parse(data)[5:14]) for _ in range(2)] == [expected] * 2
+
+
+@BOTH
+def test_a_layout_is_of_what_is_behind_the_first_needed_names(bits: int, order: str) -> None:
+    # As many needed names behind the first tags as tags before them that are made of the same bytes.
+    for tags in ([0x100, 29, 1], [29, 1], [0x100, 0x101, 14, 1, 1], [14, 1, 1], [1, 0x100, 14, 1], [1, 14, 1]):
+        data, rows = with_entries(bits, order, tags)
+        assert parse(data).needed == tuple([name for tag, name in rows if tag == 1])
+
+
+@BOTH
+def test_entries_end_with_the_first_null(bits: int, order: str) -> None:
+    for tags in ([1, 14, 0, 1, 14], [1, 0, 1], [0, 1], [0x100, 1, 0, 29]):
+        data, rows = with_entries(bits, order, tags)
+        ended = rows[: tags.index(0)]
+        # DT_STRTAB stands behind it.
+        if any(tag in (1, 14) for tag, _ in ended):
+            for _ in range(2):
+                with pytest.raises(BadElf, match="string table outside the file"):
+                    parse(data)
+        else:
+            assert [parse(data)[5:9] for _ in range(2)] == [((), None, None, None)] * 2
+
+
+def test_layouts_of_many_files_are_forgotten() -> None:
+    *_, needs, layouts = elf.FORMS[2, 1]
+    layouts.clear()
+    for number in range(300):
+        parse(with_entries(64, LE, [1, 0x60000000 + number])[0])
+    assert len(layouts) == 256
+    layouts.clear()
+    parse(with_entries(64, LE, [1] * 3 + [7] * 200)[0])
+    assert layouts == {}
+    for count in (3, 5, 500, 500):
+        assert len(parse(with_entries(64, LE, [1] * count + [14])[0]).needed) == count
+    assert (len(layouts), 5 in needs, 500 in needs) == (1, True, False)
+
+
 @settings(deadline=timedelta(seconds=1), max_examples=400)
 @given(
     bits=st.sampled_from([32, 64]),
