@@ -14,13 +14,13 @@ vain forces a run as soon as it exists.
 
 from __future__ import annotations
 
-from ocidiet.errors.places import UnencodableName
 from ocidiet.model import TYPE_CHECKING, DepName, below
 from ocidiet.system import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ocidiet.errors.places import UnencodableName
     from ocidiet.model import HostPath
     from ocidiet.model.image import Request, Trace
 
@@ -43,26 +43,26 @@ _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 def encode(name: str) -> DepName:
     """`name` as a target or a prerequisite. Raises `UnencodableName`."""
     if not name:
-        raise UnencodableName(name, "it is empty")
+        raise _refused(name, "it is empty")
     if name.removeprefix("./").startswith("~"):
-        raise UnencodableName(name, "to Make it starts with a home directory")
+        raise _refused(name, "to Make it starts with a home directory")
     written = "./" + name if name[0] in _NOT_FIRST else name
     if _PLAIN.issuperset(written):
         return DepName(written)
     if written[-1] in " :\\":
-        raise UnencodableName(name, "its last character is a space, ':' or '\\'")
+        raise _refused(name, "its last character is a space, ':' or '\\'")
     if written[-1] == ")":
         # Also without a `(` of its own: that of a name before it in the rule will do.
-        raise UnencodableName(name, "to Make its end is that of an archive's members")
+        raise _refused(name, "to Make its end is that of an archive's members")
     out = []
     backslashes = 0
     for char in written:
         if char in _REFUSED:
-            raise UnencodableName(name, _REFUSED[char])
+            raise _refused(name, _REFUSED[char])
         if backslashes and char == " ":
             out.append("\\" * backslashes)
         elif backslashes and char in "#:%=$":
-            raise UnencodableName(name, f"'\\' before '{char}'")
+            raise _refused(name, f"'\\' before '{char}'")
         out.append(_ESCAPES.get(char, char))
         backslashes = backslashes + 1 if char == "\\" else 0
     return DepName("".join(out))
@@ -81,7 +81,7 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
     never named: their mtime changes with every run. Raises `UnencodableName`.
     """
     if "=" in target or "%" in target:
-        raise UnencodableName(target, "'=' or '%' in a rule's target")
+        raise _refused(target, "'=' or '%' in a rule's target")
     not_named = set(outputs)
     if request.depfile_style != "make":
         not_named.add("/")  # an empty name to Ninja's log of dependencies, however it is spelled to CMake
@@ -92,11 +92,11 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
         for name in (target, *sorted(names)):
             for char in _LOST_BY_CMAKE:
                 if char in name:
-                    raise UnencodableName(name, f"CMake loses a name with '{char}' in it")
+                    raise _refused(name, f"CMake loses a name with '{char}' in it")
     # To Make `target: a=b` sets a variable, but only when nothing stands before it.
     order = sorted(names, key=lambda path: ("=" in names[path], os.fsencode(names[path])))
     if order and "=" in names[order[0]]:
-        raise UnencodableName(order[0], "'=' in a rule's first prerequisite")
+        raise _refused(order[0], "'=' in a rule's first prerequisite")
     prerequisites: list[str] = [names[path] for path in order]
     if request.depfile_style == "make":
         prerequisites += [_if_it_appears(path, request.search.cwd) for path in trace.absent]
@@ -125,5 +125,11 @@ def render(target: str, trace: Trace, own: Iterable[HostPath], request: Request,
 def _if_it_appears(path: HostPath, cwd: str) -> str:
     name = encode(relative(path, cwd))
     if any(char in name for char in "()") or "\\" in path:
-        raise UnencodableName(path, "a parenthesis or '\\' inside a call of a Make function")
+        raise _refused(path, "a parenthesis or '\\' inside a call of a Make function")
     return f"$(if $(wildcard {name}),FORCE)"
+
+
+def _refused(name: str, why: str) -> UnencodableName:
+    from ocidiet.errors.places import UnencodableName
+
+    return UnencodableName(name, why)

@@ -68,7 +68,7 @@ TREE = "ocidiet.report ocidiet.report.tree"
         (["--version"], f"{COMMON} ocidiet.cli.texts"),
         (["--help"], f"{COMMON} ocidiet.cli.texts"),
         (["-t", "i.tar", "-b", "hello:/hello"], JOB),
-        (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile ocidiet.errors.places"),
+        (["-t", "i.tar", "-b", "hello:/hello", "--depfile", "d"], f"{JOB} ocidiet.depfile"),
         (["-t", "i.tar", "-b", "hello:/hello", "-v"], f"{JOB} ocidiet.report"),
         (["-t", "i.tar", "--archive", "a.tar", "--oci", "o", "-b", "hello:/hello"], f"{JOB} {IMAGE} {ARCHIVE}"),
         (["--oci", "o", "-b", "hello:/hello", "--layers", "auto", "--tag", "hello:1.0"], f"{JOB} {IMAGE} {SPLIT}"),

@@ -85,7 +85,7 @@ def _main(argv: Sequence[str]) -> int:
 
         show.show(verb, given, _cwd())
     else:
-        hasten(f"{RESOLVING} {_PACKING}{' errors/places depfile' if '--depfile' in given else ''}")
+        hasten(f"{RESOLVING} {_PACKING}{' depfile' if '--depfile' in given else ''}")
         from ocidiet.cli import pack
 
         pack.pack(options.request(given, _cwd()))
