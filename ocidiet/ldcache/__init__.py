@@ -11,7 +11,7 @@ from ocidiet.model import TYPE_CHECKING
 from ocidiet.system import os, struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -20,7 +20,9 @@ NEW_HEADER = "20sIIB3xI12x"
 # Flags, name, path; and then an unused word and hwcap.
 _OLD_ENTRY, NEW_ENTRY = "III", "IIIIQ"
 _MAX_NAME_BYTES = 256  # NAME_MAX, and the NUL behind it
-_USUAL_PATH_BYTES = 256
+_USUAL_PATH_BYTES, _MAX_PATH_BYTES = 256, 4097
+# Of one name: each has one for each level of CPUs.
+_MAX_ENTRIES = 1024
 ENDIAN = {"<": (0, 2), ">": (0, 3)}
 
 # The extension section: a directory of parts; one is the table of glibc-hwcaps names. An entry for
@@ -62,6 +64,7 @@ class Cache:
         self._rows = b""
         self._row = struct.Struct(self._order + NEW_ENTRY)
         self._extension = 0
+        self._levels: list[str] | None = None
         self._was_asked = False
         self._first: dict[bytes, int] | None = None
         try:
@@ -95,7 +98,7 @@ class Cache:
         self._extension = extension
         self._rows = data[at:end]
 
-    def _hwcaps(self) -> Iterable[str]:
+    def _hwcaps(self) -> Iterator[str]:
         """The names of glibc-hwcaps subdirectories that entries tell by their number."""
         at, strings, word = self._extension, self._strings, self._order + "II"
         magic, count = struct.unpack_from(word, strings, at)
@@ -105,17 +108,23 @@ class Cache:
             tag, _, offset, size_bytes = struct.unpack_from(self._order + "IIII", strings, at + 8 + part * 16)
             if tag == EXTENSION_HWCAPS:
                 for (name,) in struct.iter_unpack(self._order + "I", strings[offset : offset + size_bytes]):
-                    yield os.fsdecode(strings[name : strings.index(0, name)])
+                    text, ends, _ = strings[name : name + _MAX_NAME_BYTES].partition(b"\0")
+                    if not ends:
+                        raise ValueError
+                    yield os.fsdecode(text)
 
     def _level(self, hwcap: int) -> str | None:
         if not hwcap & ~_HWCAP_LEGACY:
             return LEGACY
         if hwcap & ~(_HWCAP_ISA_LEVELS | 0xFFFFFFFF) != HWCAP_EXTENSION:
             return None
-        try:
-            return list(self._hwcaps())[hwcap & 0xFFFFFFFF]
-        except (struct.error, ValueError, IndexError):
-            return None
+        if self._levels is None:
+            try:
+                self._levels = [name for name, _ in zip(self._hwcaps(), range(_MAX_ENTRIES), strict=False)]
+            except (struct.error, ValueError):
+                self._levels = []
+        number = hwcap & 0xFFFFFFFF
+        return self._levels[number] if number < len(self._levels) else None
 
     def entries(self, name: str, machine: int, bits: int) -> list[tuple[str, str]]:
         """What a loader for (`machine`, `bits`) may take for `name`, in its order: for each entry
@@ -133,14 +142,19 @@ class Cache:
             if strings[start : start + size] != key:
                 break
             at += row.size
+            if entry[0] not in wanted:
+                continue
             path, ends, _ = strings[value : value + _USUAL_PATH_BYTES].partition(b"\0")
             if not ends:
-                path, ends, _ = strings[value:].partition(b"\0")
-            if entry[0] not in wanted or not ends:
-                continue
+                # A longer one than PATH_MAX leads nowhere, however long it is.
+                path, ends, _ = strings[value : value + _MAX_PATH_BYTES].partition(b"\0")
+                if not ends and value + _MAX_PATH_BYTES > len(strings):
+                    continue
             level = self._level(entry[4]) if len(entry) > 3 and entry[4] else ""
             if level is not None:
                 found.append((level, path.decode() if path.isascii() else os.fsdecode(path)))
+                if len(found) == _MAX_ENTRIES:
+                    break
         return found
 
     def _first_at(self, name: bytes) -> int:

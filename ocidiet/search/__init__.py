@@ -71,13 +71,15 @@ _FALLBACK[243, 64] = ("/lib64/lp64d", "/usr/lib64/lp64d")
 
 
 class Loaders:
-    """The loaders of one root; each is read once, and the root's ld.so.cache for each that looks elsewhere at last."""
+    """The loaders of one root; each, and the root's ld.so.cache, is read once."""
 
     def __init__(self, root: Root, search: Search, files: Files) -> None:
         self._root = root
         self._search = search
         self._files = files
-        self._caches: dict[tuple[bool, tuple[str, ...]], Cache | Simulated] = {}
+        self._written: tuple[Walk, bool] | None = None
+        self._caches: dict[bool, Cache] = {}
+        self._simulated: dict[tuple[bool, tuple[str, ...]], Simulated] = {}
         self._preloaded: tuple[list[str], Walk] | None = None
         self._known: dict[tuple[str, str], Loader] = {}
 
@@ -107,27 +109,30 @@ class Loaders:
                     return Musl(self._root, self._search, self._files, interp, content, self.content)
                 known = about(content, *of)
             self._files.abouts[interp.file.identity] = known
-        key = (facts.little_endian, known.default_dirs)
-        cache = self._caches.get(key)
-        if cache is None:
-            cache = self._caches[key] = self._cache(known.default_dirs, facts.little_endian)
+        cache = self._cache(facts.little_endian, known.default_dirs)
         return Glibc(self._root, self._search, self._files.ask, known, cache)
 
-    def _cache(self, default_dirs: tuple[str, ...], little_endian: bool) -> Cache | Simulated:
-        assumed = self._search.assume_ldconfig
-        walk = self._root.walk(LD_SO_CACHE, renewed=True)
-        if assumed is None:
-            assumed = self._root.is_sysroot and walk.file is None and self._root.walk(_LD_SO_CONF).file is not None
-        if assumed:
+    def _cache(self, little_endian: bool, default_dirs: tuple[str, ...]) -> Cache | Simulated:
+        """What ldconfig has written; where it is simulated, it looks into a loader's own `default_dirs`."""
+        if self._written is None:
+            walk = self._root.walk(LD_SO_CACHE, renewed=True)
+            assumed = self._search.assume_ldconfig
+            if assumed is None:
+                assumed = self._root.is_sysroot and walk.file is None and self._root.walk(_LD_SO_CONF).file is not None
+            self._written = (walk, assumed)
+        walk, assumed = self._written
+        cache = None if assumed else self._caches.get(little_endian)
+        if cache is None and not assumed:
+            cache = self._caches[little_endian] = Cache(self.content(walk), little_endian)
+        if cache is not None and self._root.staged is None:
+            return cache
+        simulated = self._simulated.get((little_endian, default_dirs))
+        if simulated is None:
             from ocidiet.search.ldconfig import Simulated
 
-            return Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content)
-        cache = Cache(self.content(walk), little_endian)
-        if self._root.staged is None:
-            return cache
-        from ocidiet.search.ldconfig import Simulated
-
-        return Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content, cache)
+            simulated = Simulated(self._root, self._files.ask, _LD_SO_CONF, default_dirs, self.content, cache)
+            self._simulated[little_endian, default_dirs] = simulated
+        return simulated
 
     def preloaded(self, main: Object) -> tuple[list[str], tuple[Config, ...]]:
         """What glibc's /etc/ld.so.preload names for every program, and the file."""
@@ -226,7 +231,7 @@ def _version(loader: bytes) -> tuple[tuple[int, bytes], ...]:
     text = loader[at + 17 : at + 24].split(b"\0")[0].rstrip(b".\n") if at >= 0 else b""
     parts = text.split(b".")[:2]
     is_told = len(parts) == 2 and all(map(bytes.isdigit, parts))
-    return tuple([(len(part), part) for part in parts]) if is_told else _LEGACY_ENDED
+    return tuple([(len(part), part) for part in [part.lstrip(b"0") for part in parts]]) if is_told else _LEGACY_ENDED
 
 
 def moved(found: Object, beside: str, lib: str) -> str | None:

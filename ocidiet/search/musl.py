@@ -64,8 +64,9 @@ class Musl:
             return ()
         if mapped is found:
             return (found.name,)
-        # It has its short name already, unless it was opened by its path.
-        return (mapped.path.rpartition("/")[2],) if "/" in mapped.name else ()
+        # It has its short name already, unless it was opened by its path. A reserved one is asked for nobody but musl.
+        short = mapped.path.rpartition("/")[2]
+        return (short,) if "/" in mapped.name and not short.startswith(_RESERVED) else ()
 
     def spelled(self, name: str, _by: Object) -> str | None:
         """`name` as it is looked for: musl expands no tokens in names, and misses every one that no file serves."""

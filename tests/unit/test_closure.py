@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ocidiet import elf
+from ocidiet import elf, search
 from ocidiet.closure import Facts, Resolver
 from ocidiet.errors import InputError, OcidietError
 from ocidiet.errors.lacks import MissingLibraries
 from ocidiet.fs import DiskRoot, Record
+from ocidiet.ldcache import Cache
 from ocidiet.model import Closure, HostPath, Notice, Program, Search
 from tests.unit.elfmaker import AARCH64, INTERP, LOADER, lay, make, program
 
@@ -394,3 +395,42 @@ def test_simulated_ldconfig_looks_where_each_loader_does(tmp_path: Path) -> None
     first, second = [("/lib64/liba.so", "cache")], [("/other/lib/liba.so", "cache")]
     assert found[:2] == [{"/main": first}, {"/second": second}]
     assert found[2:] == [{"/main": first, "/second": second}] * 2
+
+
+def test_the_cache_is_read_once_for_all_loaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+
+    def watched(data: bytes, little_endian: bool) -> Cache:
+        made.append(data)
+        return Cache(data, little_endian)
+
+    monkeypatch.setattr(search, "Cache", watched)
+    names: dict[str, bytes | str | None] = {"/etc/ld.so.cache": b"none", "/lib64/liba.so": LIB}
+    for number in range(5):
+        loader = f"/{number}/ld.so"
+        names[loader] = make(soname="ld.so") + f"\0/{number}/lib/\0/lib64/\0\0".encode()
+        names[f"/main{number}"] = program("liba.so", interp=loader)
+    found = resolve(tmp_path, names, *(f"/main{number}" for number in range(5)))
+    assert [[one.path for one in program.objects] for program in found.programs] == [["/lib64/liba.so"]] * 5
+    assert made == [b"none"]
+
+
+@pytest.mark.parametrize("preload", ["", "/usr/lib/libm.so.6 libbar.so libm.so.6"])
+def test_reserved_names_are_musl_s_own_whatever_was_opened(preload: str, tmp_path: Path) -> None:
+    """A library that was opened by its path gets its short name when it is searched for."""
+    loader = "/lib/ld-musl-x86_64.so.1"
+    names: Names = {
+        loader: make() + b"\0/etc/ld-musl-x86_64.path\0",
+        "/main": program(*preload.split() or ["/usr/lib/libm.so.6", "libbar.so", "libm.so.6"], interp=loader),
+        "/usr/lib/libm.so.6": LIB,
+        "/usr/lib/libbar.so": "libm.so.6",
+    }
+    root = DiskRoot(lay(tmp_path, names), Record())
+    asked = Search(HostPath("/"), "", preload)
+    (found,) = Resolver(root, Facts(), asked).resolve([("main", root.walk("/main"))]).programs
+    served = {(by.name, name): one.path for by, name, one in found.edges}
+    assert served[loader if preload else "main", "libm.so.6"] == loader
+    assert {path for (_, name), path in served.items() if name != "libm.so.6"} == {
+        "/usr/lib/libm.so.6",
+        "/usr/lib/libbar.so",
+    }

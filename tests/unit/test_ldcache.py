@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -196,6 +197,30 @@ def test_cache_of_names_without_end_takes_no_more_memory_than_the_file() -> None
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (told, peak < 2 * len(data)) == ([[], []], True)
+
+
+@pytest.mark.parametrize(("flags", "hwcap", "most"), [(ELF_I386, 0, 0), (ELF_X86_64, 0, 1024), (ELF_X86_64, HWCAP, 0)])
+def test_many_entries_of_one_name_cost_no_more_than_the_file(flags: int, hwcap: int, most: int) -> None:
+    # Each with a path of its own, of a megabyte; and names of subdirectories, that many more.
+    count, text = 40_000, b"liba.so\0" + b"/" * (1 << 20) + b"\0"
+    start = 48 + 24 * count
+    entries = b"".join(struct.pack("<iIIIQ", flags, start, start + 8 + n, 0, hwcap) for n in range(count))
+    extension = struct.pack("<IIIIII", 0xEAA42174, 1, 1, 0, start, len(text) // 4 * 4)
+    header = struct.pack("<20sIIB3xI12x", b"glibc-ld.so.cache1.1", count, len(text), 2, start + len(text))
+    tracemalloc.start()
+    cache = Cache(header + entries + text + extension)
+    began = time.process_time()
+    told = [len(cache.entries("liba.so", X86_64, 64)) for _ in range(2)]
+    took_s = time.process_time() - began
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (told, peak < 16 << 20, took_s < 4) == ([most, most], True, True)
+
+
+@pytest.mark.parametrize(("length", "told"), [(255, 255), (257, 257), (4096, 4096), (5000, 4097)])
+def test_a_path_that_nothing_can_open_is_told_as_far_as_one_can_be(length: int, told: int) -> None:
+    rows = [("liba.so", "/".ljust(length, "x"), ELF_X86_64, 0), *ROWS]
+    assert Cache(new(rows)).entries("liba.so", X86_64, 64)[0] == ("", "/".ljust(told, "x"))
 
 
 def test_cache_names_keep_every_byte() -> None:

@@ -114,6 +114,15 @@ LIB_TEXT = b"\0lib/x86_64-linux-gnu\0"
 ALL = RUN + LIB_TEXT + BANNER
 
 
+OLD = ["2.2", "2.4", "2.9", "2.36", "2.036", "2.3.6", "1.99", "02.36", "0.0"]
+
+
+@pytest.mark.parametrize("version", [*OLD, "2.37", "2.100", "3.0", "10.1", "", "2", "x.y"])
+def test_loaders_before_2_37_know_subdirectories_of_old(version: str) -> None:
+    told = about(RUN + f"\0 release version {version}.\n\0".encode(), X86_64, 64, "/").legacy
+    assert bool(told) == (version in OLD)
+
+
 END_BYTES = ENDS_BYTES[-1][0]
 ENDS: dict[str, tuple[tuple[bytes | int, ...], bool]] = {
     "end": ((200_000, ALL), True),
