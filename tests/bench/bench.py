@@ -271,7 +271,7 @@ class Bench:
             self.peaks[name] = int(peak) * 1024 / MIB
 
     def value(self, gate: Gate) -> tuple[float, float, float] | None:
-        """By medians, by minima and by cpu time; None where it was not measured."""
+        """As `ratios`; None where it was not measured."""
         if gate.case == "memory":
             if not self.peaks:
                 return None
@@ -312,11 +312,12 @@ def order(number: int, count: int) -> list[int]:
 
 
 def ratios(ours: Sequence[Took], peer: Sequence[Took]) -> tuple[float, float, float]:
-    """Of medians, of minima, of the medians of cpu time."""
-    medians = [statistics.median(took.wall for took in runs) for runs in (ours, peer)]
+    """The median of the rounds', that of minima, and the median of the rounds' by cpu time."""
+    pairs = list(zip(ours, peer, strict=True))
+    wall = statistics.median(mine.wall / other.wall for mine, other in pairs)
     minima = [min(took.wall for took in runs) for runs in (ours, peer)]
-    cpu = [statistics.median(took.cpu for took in runs) for runs in (ours, peer)]
-    return medians[0] / medians[1], minima[0] / minima[1], cpu[0] / max(cpu[1], 0.001)
+    cpu = statistics.median(mine.cpu / max(other.cpu, 0.001) for mine, other in pairs)
+    return wall, minima[0] / minima[1], cpu
 
 
 def print_runs(runs: Runs) -> None:
