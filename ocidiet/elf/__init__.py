@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     """(size_bytes, offset) -> bytes: fewer only at the end of the file."""
     Word = Literal["I", "Q"]
     Unpack = Callable[..., tuple[int, ...]]
-    Layout = tuple[Unpack, tuple[int, int, int, int], list[tuple[int, int]]]
+    Layout = tuple[Unpack, tuple[int, ...], list[tuple[int, int]]]
     """Of a dynamic section, what unpacks those d_val that count; where among them, or in `_ABSENT` behind them, those
     of `_USUAL_TAGS` are; and where those of rare d_tag."""
     Form = tuple[str, int, struct.Struct, struct.Struct, Word, int, bytes, str, dict[int, Unpack], dict[bytes, Layout]]
@@ -330,6 +330,7 @@ def _entries(form: Form, data: bytes, kinds: bytes) -> Entries:
     order, _, _, _, _, entry_bytes, _, value_form, _, layouts = form
     ahead = len(needed)
     rest = tags[ahead:]
+    # Before `kinds` stands nothing but needed names, and none behind: else what is unpacked is not where it was.
     is_known = len(kinds) * 2 == len(data) - ahead * entry_bytes and DT_NEEDED not in rest
     if is_known and not filtees and len(kinds) <= _MAX_LAYOUT_BYTES and len(layouts) < _MAX_LAYOUTS:
         passed = f"{entry_bytes}x"
@@ -337,11 +338,7 @@ def _entries(form: Form, data: bytes, kinds: bytes) -> Entries:
         place = {tag: at for at, tag in enumerate([tag for tag in rest if tag in _COUNTING])}
         usual = [place.get(tag, _ABSENT_AT[tag]) for tag in _USUAL_TAGS]
         rare_at = [(tag, place[tag]) for tag in _RARE_TEXTS if tag in place]
-        layouts[kinds] = (
-            struct.Struct(order + unpacked).unpack_from,
-            (usual[0], usual[1], usual[2], usual[3]),
-            rare_at,
-        )
+        layouts[kinds] = (struct.Struct(order + unpacked).unpack_from, tuple(usual), rare_at)
     told = [last.get(tag, _ABSENT[_ABSENT_AT[tag]]) for tag in _USUAL_TAGS]
     return needed, told, {tag: last[tag] for tag in _RARE_TEXTS if tag in last}, filtees
 
