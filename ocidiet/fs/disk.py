@@ -243,8 +243,7 @@ class Record:
         return Look("dir" if sort == _S_IFDIR else "special")
 
     def _file(self, path: HostPath, st: os.stat_result, root: str) -> File:
-        mode = st.st_mode
-        state = make(Identity, (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns))
+        mode, state = st.st_mode, identity(st)
         self._seen[path] = state
         return make(File, (path, state, mode & 0o111 > 0, root, None, 0, mode & 0o6000 > 0, False))
 
